@@ -1,0 +1,116 @@
+/*-------------------------------------------------------------------------
+ *
+ * errcodes.h
+ *	  Every SQLSTATE of invariant_guard, in one list.
+ *
+ * Class IG is free in the SQL standard (classes that start with I-Z belong to
+ * implementations) and in PostgreSQL.  A code is IG + letter of the family +
+ * two digits; it is assigned once, in order, and never used for anything
+ * else.  The letters:
+ *
+ *	L  lock or rewrite stops the application
+ *	O  the running version of the application breaks
+ *	W  data is wiped
+ *	F  financial or protected tables
+ *	G  the guard itself
+ *	9  internal: a rule could not be evaluated, so it refuses
+ *
+ * C, T, Z, H, V, D, A, M, B, I, X, K and N are kept for the families to come.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_ERRCODES_H
+#define IG_ERRCODES_H
+
+#include "utils/elog.h"
+
+#define IG_SQLSTATE(letter, tens, units) \
+	MAKE_SQLSTATE('I', 'G', letter, tens, units)
+
+/* L: the statement stops the application */
+#define ERRCODE_IG_ADD_COLUMN_REWRITE			IG_SQLSTATE('L', '0', '1')
+#define ERRCODE_IG_ADD_COLUMN_SCAN				IG_SQLSTATE('L', '0', '2')
+#define ERRCODE_IG_ADD_COLUMN_INDEX				IG_SQLSTATE('L', '0', '3')
+#define ERRCODE_IG_ALTER_TYPE_REWRITE			IG_SQLSTATE('L', '0', '4')
+#define ERRCODE_IG_ALTER_TYPE_REINDEX			IG_SQLSTATE('L', '0', '5')
+#define ERRCODE_IG_ALTER_TYPE_RECHECK			IG_SQLSTATE('L', '0', '6')
+#define ERRCODE_IG_SET_NOT_NULL_SCAN			IG_SQLSTATE('L', '0', '7')
+#define ERRCODE_IG_ADD_CHECK_VALIDATED			IG_SQLSTATE('L', '0', '8')
+#define ERRCODE_IG_ADD_FOREIGN_KEY_VALIDATED	IG_SQLSTATE('L', '0', '9')
+#define ERRCODE_IG_ADD_UNIQUE_CONSTRAINT		IG_SQLSTATE('L', '1', '0')
+#define ERRCODE_IG_ADD_PRIMARY_KEY				IG_SQLSTATE('L', '1', '1')
+#define ERRCODE_IG_PRIMARY_KEY_NULLABLE			IG_SQLSTATE('L', '1', '2')
+#define ERRCODE_IG_ADD_EXCLUSION				IG_SQLSTATE('L', '1', '3')
+#define ERRCODE_IG_CREATE_INDEX_BLOCKING		IG_SQLSTATE('L', '1', '4')
+#define ERRCODE_IG_DROP_INDEX_BLOCKING			IG_SQLSTATE('L', '1', '5')
+#define ERRCODE_IG_REINDEX_BLOCKING				IG_SQLSTATE('L', '1', '6')
+#define ERRCODE_IG_CLUSTER						IG_SQLSTATE('L', '1', '7')
+#define ERRCODE_IG_VACUUM_FULL					IG_SQLSTATE('L', '1', '8')
+#define ERRCODE_IG_SET_LOGGED					IG_SQLSTATE('L', '1', '9')
+#define ERRCODE_IG_SET_TABLESPACE				IG_SQLSTATE('L', '2', '0')
+#define ERRCODE_IG_SET_ACCESS_METHOD			IG_SQLSTATE('L', '2', '1')
+#define ERRCODE_IG_REFRESH_BLOCKING				IG_SQLSTATE('L', '2', '2')
+#define ERRCODE_IG_DETACH_BLOCKING				IG_SQLSTATE('L', '2', '3')
+#define ERRCODE_IG_ATTACH_SCAN					IG_SQLSTATE('L', '2', '4')
+#define ERRCODE_IG_PARTITION_OF_LOCK			IG_SQLSTATE('L', '2', '5')
+#define ERRCODE_IG_DOMAIN_CONSTRAINT_SCAN		IG_SQLSTATE('L', '2', '6')
+#define ERRCODE_IG_FOREIGN_KEY_LOCKS_PARENT		IG_SQLSTATE('L', '2', '7')
+#define ERRCODE_IG_REWRITE_ANY					IG_SQLSTATE('L', '2', '8')
+#define ERRCODE_IG_SET_EXPRESSION_REWRITE		IG_SQLSTATE('L', '2', '9')
+
+/* O: the running version of the application breaks */
+#define ERRCODE_IG_ADD_REQUIRED_COLUMN			IG_SQLSTATE('O', '0', '1')
+#define ERRCODE_IG_RENAME_COLUMN				IG_SQLSTATE('O', '0', '2')
+#define ERRCODE_IG_RENAME_TABLE					IG_SQLSTATE('O', '0', '3')
+#define ERRCODE_IG_RENAME_SCHEMA				IG_SQLSTATE('O', '0', '4')
+#define ERRCODE_IG_SET_SCHEMA					IG_SQLSTATE('O', '0', '5')
+#define ERRCODE_IG_RENAME_ENUM_VALUE			IG_SQLSTATE('O', '0', '6')
+#define ERRCODE_IG_ALTER_TYPE_NARROWING			IG_SQLSTATE('O', '0', '7')
+#define ERRCODE_IG_ALTER_TYPE_IN_USE			IG_SQLSTATE('O', '0', '8')
+#define ERRCODE_IG_DROP_NOT_NULL				IG_SQLSTATE('O', '0', '9')
+#define ERRCODE_IG_DROP_DEFAULT_REQUIRED		IG_SQLSTATE('O', '1', '0')
+#define ERRCODE_IG_DROP_VIEW					IG_SQLSTATE('O', '1', '1')
+#define ERRCODE_IG_DROP_FUNCTION				IG_SQLSTATE('O', '1', '2')
+#define ERRCODE_IG_DROP_TYPE					IG_SQLSTATE('O', '1', '3')
+#define ERRCODE_IG_DROP_ENFORCED_CONSTRAINT		IG_SQLSTATE('O', '1', '4')
+#define ERRCODE_IG_STRING_FUNCTION_REFERENCE	IG_SQLSTATE('O', '1', '5')
+#define ERRCODE_IG_REPLICA_IDENTITY				IG_SQLSTATE('O', '1', '6')
+
+/* W: data is wiped */
+#define ERRCODE_IG_DROP_COLUMN					IG_SQLSTATE('W', '0', '1')
+#define ERRCODE_IG_DROP_COLUMN_INDEX			IG_SQLSTATE('W', '0', '2')
+#define ERRCODE_IG_DROP_TABLE					IG_SQLSTATE('W', '0', '3')
+#define ERRCODE_IG_DROP_SCHEMA					IG_SQLSTATE('W', '0', '4')
+#define ERRCODE_IG_DROP_DATABASE				IG_SQLSTATE('W', '0', '5')
+#define ERRCODE_IG_DROP_OWNED					IG_SQLSTATE('W', '0', '6')
+#define ERRCODE_IG_DROP_MATERIALIZED_VIEW		IG_SQLSTATE('W', '0', '7')
+#define ERRCODE_IG_DROP_SEQUENCE				IG_SQLSTATE('W', '0', '8')
+#define ERRCODE_IG_DROP_CASCADE					IG_SQLSTATE('W', '0', '9')
+#define ERRCODE_IG_TRUNCATE						IG_SQLSTATE('W', '1', '0')
+#define ERRCODE_IG_TRUNCATE_CASCADE				IG_SQLSTATE('W', '1', '1')
+#define ERRCODE_IG_REPLACE_TABLE				IG_SQLSTATE('W', '1', '2')
+#define ERRCODE_IG_UNLOGGED_TABLE				IG_SQLSTATE('W', '1', '3')
+#define ERRCODE_IG_DROP_PUBLICATION				IG_SQLSTATE('W', '1', '4')
+#define ERRCODE_IG_ALTER_PUBLICATION_DROP		IG_SQLSTATE('W', '1', '5')
+
+/* F: financial and protected tables */
+#define ERRCODE_IG_CASCADE_FINANCIAL			IG_SQLSTATE('F', '0', '1')
+#define ERRCODE_IG_CASCADE_ANY					IG_SQLSTATE('F', '0', '2')
+#define ERRCODE_IG_FINANCIAL_NULLABLE_REFERENCE	IG_SQLSTATE('F', '0', '3')
+#define ERRCODE_IG_FINANCIAL_FLOAT				IG_SQLSTATE('F', '0', '4')
+#define ERRCODE_IG_FINANCIAL_DROP				IG_SQLSTATE('F', '0', '5')
+#define ERRCODE_IG_FINANCIAL_TRUNCATE			IG_SQLSTATE('F', '0', '6')
+#define ERRCODE_IG_FINANCIAL_RENAME				IG_SQLSTATE('F', '0', '7')
+#define ERRCODE_IG_FINANCIAL_TYPE				IG_SQLSTATE('F', '0', '8')
+#define ERRCODE_IG_FINANCIAL_DISABLE_TRIGGER	IG_SQLSTATE('F', '0', '9')
+#define ERRCODE_IG_FINANCIAL_DISABLE_RLS		IG_SQLSTATE('F', '1', '0')
+#define ERRCODE_IG_FINANCIAL_OWNER				IG_SQLSTATE('F', '1', '1')
+#define ERRCODE_IG_FINANCIAL_GRANT_PUBLIC		IG_SQLSTATE('F', '1', '2')
+
+/* G: the guard itself */
+#define ERRCODE_IG_UNPROTECT					IG_SQLSTATE('G', '0', '1')
+
+/* 9: internal */
+#define ERRCODE_IG_NOT_JUDGED					IG_SQLSTATE('9', '0', '1')
+
+#endif							/* IG_ERRCODES_H */

@@ -1,0 +1,62 @@
+/*-------------------------------------------------------------------------
+ *
+ * relation.h
+ *	  What the rules know about a relation.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_RELATION_H
+#define IG_RELATION_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "nodes/primnodes.h"
+
+/* Classes of a table, a bit each: by security label or by setting. */
+#define IG_CLASS_FINANCIAL	0x01
+#define IG_CLASS_PROTECTED	0x02
+
+/*
+ * Facts of one relation, read once a statement.  A table that the statement
+ * is about to create has relid = InvalidOid and is_new = true.
+ */
+typedef struct IgRelation
+{
+	Oid			relid;
+	char	   *schema;			/* never NULL */
+	char	   *name;			/* never NULL */
+	char		relkind;		/* RELKIND_... */
+	char		persistence;	/* RELPERSISTENCE_... */
+	bool		is_new;			/* created by the running transaction */
+	bool		is_partition;
+	int			classes;		/* IG_CLASS_..., own, inherited from a
+								 * partition's ancestors, or by setting */
+	/* filled by ig_relation_measure */
+	bool		measured;
+	uint64		bytes;			/* heap, indexes and TOAST of all leaves */
+	double		rows;			/* the planner's estimate, all leaves */
+	bool		empty;			/* no leaf's heap holds a page */
+} IgRelation;
+
+#define ig_relation_is_temp(rel) \
+	((rel)->persistence == RELPERSISTENCE_TEMP)
+#define ig_relation_is_exempt(rel) \
+	((rel)->is_new || ig_relation_is_temp(rel))
+#define ig_relation_is_financial(rel) \
+	(((rel)->classes & IG_CLASS_FINANCIAL) != 0)
+
+extern IgRelation *ig_relation_load(Oid relid);
+extern IgRelation *ig_relation_lookup(const RangeVar *rv);
+extern IgRelation *ig_relation_lookup_in(const RangeVar *rv, const char *default_schema);
+extern IgRelation *ig_relation_to_be(const RangeVar *rv, const char *default_schema,
+									 char relkind);
+extern void ig_relation_measure(IgRelation *rel);
+extern List *ig_relation_leaves(Oid relid);
+extern bool ig_relation_is_partitioned(const IgRelation *rel);
+extern char *ig_relation_size_text(IgRelation *rel);
+extern char *ig_relation_quoted(const IgRelation *rel);
+extern char *ig_relation_label(const IgRelation *rel);
+extern int	ig_relation_classes(Oid relid, const char *schema, const char *name);
+
+#endif							/* IG_RELATION_H */
