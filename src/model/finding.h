@@ -1,0 +1,61 @@
+/*-------------------------------------------------------------------------
+ *
+ * finding.h
+ *	  What a rule found, and the texts for people.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_FINDING_H
+#define IG_FINDING_H
+
+#include "postgres.h"
+
+#include "model/change.h"
+#include "platform/settings.h"
+
+struct IgRule;
+
+typedef struct IgFinding
+{
+	const struct IgRule *rule;
+	IgLevel		level;			/* default of the rule, or what the judge
+								 * found right for this object */
+	const IgChange *change;
+	const char *schema;			/* diagnostic fields; NULL if none */
+	const char *table;
+	const char *column;
+	const char *object;			/* the object's name where it is no table */
+	char	   *message;		/* without the rule's name, which is added */
+	char	   *detail;
+	char	   *hint;			/* SQL; what is no SQL is a "--" comment */
+} IgFinding;
+
+/* The findings of one statement, in the order in which they were found. */
+typedef struct IgFindings
+{
+	List	   *list;			/* of IgFinding */
+} IgFindings;
+
+/*
+ * Add a finding.  The diagnostic fields come from the change; message is
+ * required, and ends without a period.
+ */
+extern IgFinding *ig_finding_add(IgFindings *findings, const struct IgRule *rule,
+								 const IgChange *change, const char *message,...)
+			pg_attribute_printf(4, 5);
+extern void ig_finding_detail(IgFinding *finding, const char *format,...)
+			pg_attribute_printf(2, 3);
+extern void ig_finding_hint(IgFinding *finding, const char *format,...)
+			pg_attribute_printf(2, 3);
+
+/* Append one more sentence about the table: its size, and the lock. */
+extern void ig_finding_detail_table(IgFinding *finding, IgRelation *rel, LOCKMODE lock);
+
+/* Names in messages: never quoted twice, control characters escaped. */
+extern char *ig_text_name(const char *name);
+/* 'table "shop.users"', 'view "shop.live_users"', ... */
+extern char *ig_text_relation(const IgRelation *rel);
+extern char *ig_text_list(List *names, int at_most);
+extern const char *ig_text_lock(LOCKMODE lock);
+
+#endif							/* IG_FINDING_H */

@@ -1,0 +1,655 @@
+/*-------------------------------------------------------------------------
+ *
+ * drop.c
+ *	  Rules for what is dropped, and for what makes data go by other ways.
+ *
+ * There is no safer form of a drop: the cure is to be sure, and to say so by
+ * an allowance.  Its hint lists every allowance that the statement needs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_trigger.h"
+#include "utils/builtins.h"
+
+#include "platform/errcodes.h"
+#include "rules/allowance.h"
+#include "rules/cure.h"
+#include "rules/rules.h"
+
+/* How many objects a message names, and a hint allows. */
+#define MAX_SHOWN	10
+#define MAX_ALLOWED	20
+
+static void judge_column(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_column_index(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_table(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_schema(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_database(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_owned(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_matview(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_sequence(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_cascade(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_replace(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_unlogged(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_publication(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_publication_drop(const IgRule *rule, const IgChange *change,
+								   IgFindings *findings);
+static void judge_view(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_function(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_type(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void detail_derived(IgFinding *finding, const IgChange *change);
+static void hint_column(IgFinding *finding, const IgChange *change);
+static void hint_victims(IgFinding *finding, const IgChange *change);
+static void append_relation(StringInfo items, const IgRelation *rel);
+static void append_column(StringInfo items, const IgRelation *rel, const char *column);
+static void append_named(StringInfo items, const IgChange *change);
+static void append_victim(StringInfo items, const IgVictim *victim);
+static char *victims_text(List *victims);
+
+static void
+judge_column(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "cannot drop column \"%s\" of %s",
+							 ig_text_name(change->column), ig_text_relation(change->rel));
+	ig_finding_detail(finding,
+					  "The column was added by an earlier transaction: its data would be gone at once, and applications that still read or write it would fail.");
+	if (change->in_use)
+		ig_finding_detail(finding, "The table is published, and subscribers keep the column.");
+	detail_derived(finding, change);
+	ig_finding_detail_table(finding, change->rel, change->impact.lock);
+	hint_column(finding, change);
+}
+
+static void
+judge_column_index(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+	int			count = list_length(change->impact.names);
+
+	if (count == 0)
+		return;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "cannot drop column \"%s\" of %s with %s %s",
+							 ig_text_name(change->column), ig_text_relation(change->rel),
+							 count == 1 ? "index" : "indexes",
+							 ig_text_list(change->impact.names, MAX_SHOWN));
+	ig_finding_detail(finding,
+					  "%s about other columns as well, and would go silently with this one.",
+					  count == 1 ? "The index is" : "The indexes are");
+	ig_finding_hint(finding,
+					"-- build a replacement of each index first, with CREATE INDEX CONCURRENTLY, then:");
+	hint_column(finding, change);
+}
+
+/*
+ * Both rules of a column that goes judge the same statement.
+ */
+static void
+hint_column(IgFinding *finding, const IgChange *change)
+{
+	StringInfoData items;
+
+	if (change->sql == NULL)
+	{
+		ig_allowance_hint_own(finding, NULL);
+		return;
+	}
+
+	initStringInfo(&items);
+	append_column(&items, change->rel, change->column);
+	if (change->impact.names != NIL)
+		ig_allowance_append(&items, "drop-column-index", change->rel->schema,
+							change->rel->name, change->column);
+	ig_allowance_hint(finding, items.data, change->sql);
+}
+
+static void
+judge_table(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding = ig_finding_add(findings, rule, change, "cannot drop %s",
+										 ig_text_relation(change->rel));
+
+	ig_finding_detail(finding,
+					  change->rel->relkind == RELKIND_FOREIGN_TABLE ?
+					  "The foreign table was created by an earlier transaction, and applications that still use it would fail." :
+					  "The table was created by an earlier transaction: its rows would be gone at once.");
+	if (change->in_use)
+		ig_finding_detail(finding, "It is published, and subscribers keep a copy that nobody updates.");
+	detail_derived(finding, change);
+	ig_finding_detail_table(finding, change->rel, change->impact.lock);
+	ig_allowance_hint_own(finding, change->sql);
+}
+
+static void
+judge_schema(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding = ig_finding_add(findings, rule, change, "cannot drop schema \"%s\"",
+										 ig_text_name(change->name));
+
+	ig_finding_detail(finding,
+					  "The schema was created by an earlier transaction, and whatever names it would fail.");
+	ig_allowance_hint_own(finding, change->sql);
+}
+
+static void
+judge_database(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	StringInfoData items;
+	IgFinding  *finding;
+
+	finding = ig_finding_add(findings, rule, change, "cannot %s database \"%s\"",
+							 change->new_name ? "rename" : "drop",
+							 ig_text_name(change->name));
+	ig_finding_detail(finding,
+					  "It is guarded: invariant_guard.protected_databases names it, or it has settings of invariant_guard.");
+
+	initStringInfo(&items);
+	ig_allowance_append_own(&items, finding);
+	if (change->new_name)
+		ig_allowance_hint(finding, items.data, change->sql);
+	else
+		ig_allowance_hint_session(finding, items.data, change->sql);
+}
+
+static void
+judge_owned(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	finding = ig_finding_add(findings, rule, change, "cannot drop what role \"%s\" owns",
+							 ig_text_name(change->name));
+	ig_finding_detail(finding, "In this database that is: %s.",
+					  victims_text(change->victims));
+	hint_victims(finding, change);
+}
+
+static void
+judge_matview(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding = ig_finding_add(findings, rule, change, "cannot drop %s",
+										 ig_text_relation(change->rel));
+
+	ig_finding_detail(finding,
+					  change->in_use ?
+					  "Its readers would fail, and its query must run again to fill another one." :
+					  "It is not filled, but was created by an earlier transaction.");
+	detail_derived(finding, change);
+	ig_finding_detail_table(finding, change->rel, change->impact.lock);
+	ig_allowance_hint_own(finding, change->sql);
+}
+
+static void
+judge_sequence(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding = ig_finding_add(findings, rule, change, "cannot drop %s",
+										 ig_text_relation(change->rel));
+
+	ig_finding_detail(finding,
+					  "How far it has counted is lost with it, and a new one would give the same numbers again.");
+	detail_derived(finding, change);
+	ig_allowance_hint_own(finding, change->sql);
+}
+
+static void
+judge_cascade(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	int			count = list_length(change->victims);
+	IgFinding  *finding;
+
+	if (count == 0)
+		return;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "cannot drop %s with CASCADE because it would take along %d other %s",
+							 change->identity, count, count == 1 ? "object" : "objects");
+	ig_finding_detail(finding, "CASCADE would also drop: %s.", victims_text(change->victims));
+	hint_victims(finding, change);
+}
+
+/*
+ * The statement as it is, with an allowance for every single thing that goes.
+ */
+static void
+hint_victims(IgFinding *finding, const IgChange *change)
+{
+	StringInfoData items;
+	ListCell   *lc;
+
+	if (change->sql == NULL || list_length(change->victims) > MAX_ALLOWED)
+	{
+		ig_finding_hint(finding,
+						"-- drop one by one what is listed, each with an allowance of its own, before the rest");
+		ig_allowance_hint_own(finding, NULL);
+		return;
+	}
+
+	initStringInfo(&items);
+	ig_allowance_append_own(&items, finding);
+	if (change->kind == IG_DROP_CASCADE)
+		append_named(&items, change);
+	foreach(lc, change->victims)
+		append_victim(&items, (const IgVictim *) lfirst(lc));
+
+	if (change->kind == IG_DROP_CASCADE)
+		ig_finding_hint(finding,
+						"-- better drop these one by one, so that nothing goes unseen; or all at once:");
+	ig_allowance_hint(finding, items.data, change->sql);
+}
+
+/* What the object that the statement names needs besides. */
+static void
+append_named(StringInfo items, const IgChange *change)
+{
+	const IgRelation *rel = change->rel;
+
+	if (rel != NULL)
+	{
+		if (rel->is_new)
+			return;
+		if (change->column != NULL)
+			append_column(items, rel, change->column);
+		else if (change->address.classId == RelationRelationId &&
+				 change->address.objectId == rel->relid)
+			append_relation(items, rel);
+		else if (change->address.classId == RelationRelationId)
+			ig_allowance_append(items, "drop-index-blocking", rel->schema, rel->name, NULL);
+		else if (change->address.classId == ConstraintRelationId && rel->classes != 0)
+			ig_allowance_append(items, "drop-enforced-constraint", rel->schema, rel->name, NULL);
+	}
+	else if (change->address.classId == NamespaceRelationId)
+		ig_allowance_append(items, "drop-schema", change->name, NULL, NULL);
+}
+
+static void
+append_victim(StringInfo items, const IgVictim *victim)
+{
+	const IgRelation *rel = victim->rel;
+
+	if (rel == NULL)
+		return;
+
+	switch (victim->address.classId)
+	{
+		case RelationRelationId:
+			if (victim->column != NULL)
+				append_column(items, rel, victim->column);
+			else
+				append_relation(items, rel);
+			break;
+		case ConstraintRelationId:
+			if (rel->classes != 0)
+				ig_allowance_append(items, "drop-enforced-constraint",
+									rel->schema, rel->name, NULL);
+			break;
+		case TriggerRelationId:
+			if (ig_relation_is_financial(rel))
+				ig_allowance_append(items, "financial-disable-trigger",
+									rel->schema, rel->name, NULL);
+			break;
+		case PolicyRelationId:
+			if (ig_relation_is_financial(rel))
+				ig_allowance_append(items, "financial-disable-rls",
+									rel->schema, rel->name, NULL);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+append_relation(StringInfo items, const IgRelation *rel)
+{
+	const char *rule;
+
+	switch (rel->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+		case RELKIND_FOREIGN_TABLE:
+			rule = ig_relation_is_financial(rel) ? "financial-drop" : "drop-table";
+			break;
+		case RELKIND_MATVIEW:
+			rule = ig_relation_is_financial(rel) ? "financial-drop" : "drop-materialized-view";
+			break;
+		case RELKIND_SEQUENCE:
+			rule = "drop-sequence";
+			break;
+		default:
+			return;
+	}
+	ig_allowance_append(items, rule, rel->schema, rel->name, NULL);
+}
+
+static void
+append_column(StringInfo items, const IgRelation *rel, const char *column)
+{
+	ig_allowance_append(items,
+						ig_relation_is_financial(rel) ? "financial-drop" : "drop-column",
+						rel->schema, rel->name, column);
+}
+
+/* "view shop.v, column a of table shop.t and 3 more" */
+static char *
+victims_text(List *victims)
+{
+	StringInfoData buf;
+	int			shown = 0;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, victims)
+	{
+		const IgVictim *victim = (const IgVictim *) lfirst(lc);
+
+		if (shown == MAX_SHOWN)
+		{
+			appendStringInfo(&buf, " and %d more", list_length(victims) - shown);
+			break;
+		}
+		appendStringInfo(&buf, "%s%s", shown > 0 ? ", " : "",
+						 victim->description ? ig_text_name(victim->description) :
+						 victim->rel ? ig_text_relation(victim->rel) : "");
+		shown++;
+	}
+	return buf.data;
+}
+
+static void
+detail_derived(IgFinding *finding, const IgChange *change)
+{
+	if (change->derived)
+		ig_finding_detail(finding,
+						  "The statement does not name it: it goes with what is named.");
+}
+
+static void
+judge_replace(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	const char *name = change->kind == IG_RENAME_TABLE ? change->new_name : change->rel->name;
+	IgFinding  *finding;
+
+	if (!change->in_use)
+		return;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "cannot put another table in the place of table \"%s.%s\", which this transaction dropped",
+							 ig_text_name(change->rel->schema), ig_text_name(name));
+	ig_finding_detail(finding,
+					  "Whoever uses the name gets a table without the old one's rows, and perhaps without its privileges, triggers and policies.");
+	ig_finding_hint(finding, "-- keep the table and change it by ALTER TABLE");
+	ig_cure_allow(finding, "if the old rows are in the new table, or are not needed", true);
+}
+
+/*
+ * A new table may be what it likes, unless it is of a class by its name.
+ */
+static void
+judge_unlogged(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	bool		create = change->kind == IG_CREATE_TABLE;
+	StringInfoData items;
+	IgFinding  *finding;
+
+	if (change->new_persistence != RELPERSISTENCE_UNLOGGED ||
+		(change->rel->is_new && change->rel->classes == 0))
+		return;
+
+	finding = ig_finding_add(findings, rule, change, "cannot %s unlogged %s",
+							 create ? "create" : "make", ig_text_relation(change->rel));
+	ig_finding_detail(finding,
+					  "An unlogged table is empty after a crash of the server, and on every standby.");
+	if (create)
+	{
+		ig_finding_hint(finding, "-- leave out UNLOGGED");
+		ig_cure_allow(finding, "if its rows may be lost", true);
+		return;
+	}
+
+	initStringInfo(&items);
+	ig_allowance_append_own(&items, finding);
+	if (!change->rel->is_new)
+		ig_allowance_append(&items, "set-logged", change->rel->schema, change->rel->name, NULL);
+	ig_finding_hint(finding, "-- if its rows may be lost:");
+	ig_allowance_hint(finding, items.data,
+					  psprintf("ALTER TABLE %s SET UNLOGGED", ig_relation_quoted(change->rel)));
+}
+
+static void
+judge_publication(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "dropping publication \"%s\" stops its subscribers",
+							 ig_text_name(change->name));
+	ig_finding_detail(finding,
+					  "A subscription that names it fails, and its replication slot keeps the write-ahead log from being removed.");
+	ig_cure_allow(finding, "when no subscription uses it any more", true);
+}
+
+static void
+judge_publication_drop(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "taking tables from publication \"%s\" stops their replication",
+							 ig_text_name(change->name));
+	if (change->victims != NIL)
+		ig_finding_detail(finding, "These would no longer be published: %s.",
+						  victims_text(change->victims));
+	ig_cure_allow(finding, "when no subscriber needs them any more", true);
+}
+
+static void
+judge_view(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "dropping %s breaks whatever still reads it",
+							 ig_text_relation(change->rel));
+	ig_finding_detail(finding, "The view was created by an earlier transaction.");
+	ig_cure_allow(finding, "when nothing reads it any more", true);
+}
+
+static void
+judge_function(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "dropping %s breaks whatever still calls it", change->identity);
+	ig_finding_detail(finding, "It was created by an earlier transaction.");
+	ig_cure_allow(finding, "when nothing calls it any more", true);
+}
+
+static void
+judge_type(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "dropping %s breaks whatever still uses it", change->identity);
+	ig_finding_detail(finding, "It was created by an earlier transaction.");
+	ig_cure_allow(finding, "when nothing uses it any more", true);
+}
+
+static const IgRule rules[] = {
+	{
+		.name = "drop-column",
+		.sqlstate = ERRCODE_IG_DROP_COLUMN,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_DROP_COLUMN),
+		.judge = judge_column,
+		.refuses = "DROP COLUMN of a column that an earlier transaction added",
+		.cure = "an allowance, when nothing reads or writes the column any more",
+	},
+	{
+		.name = "drop-column-index",
+		.sqlstate = ERRCODE_IG_DROP_COLUMN_INDEX,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_DROP_COLUMN),
+		.judge = judge_column_index,
+		.refuses = "DROP COLUMN that silently drops an index over other columns too",
+		.cure = "build the replacement index first, then an allowance",
+	},
+	{
+		.name = "drop-table",
+		.sqlstate = ERRCODE_IG_DROP_TABLE,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_DROP_TABLE),
+		.judge = judge_table,
+		.refuses = "DROP TABLE of an existing table, also by CASCADE, DROP SCHEMA or DROP EXTENSION",
+		.cure = "an allowance, when nothing uses the table any more",
+	},
+	{
+		.name = "drop-schema",
+		.sqlstate = ERRCODE_IG_DROP_SCHEMA,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_DROP_SCHEMA),
+		.judge = judge_schema,
+		.refuses = "DROP SCHEMA of an existing schema",
+		.cure = "drop its contents first, then an allowance",
+	},
+	{
+		.name = "drop-database",
+		.sqlstate = ERRCODE_IG_DROP_DATABASE,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_DROP_DATABASE),
+		.judge = judge_database,
+		.refuses = "DROP or RENAME of a guarded database, from anywhere on the server",
+		.cure = "an allowance, by SET, since it runs outside of a transaction block",
+	},
+	{
+		.name = "drop-owned",
+		.sqlstate = ERRCODE_IG_DROP_OWNED,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_DROP_OWNED),
+		.judge = judge_owned,
+		.new_too = true,
+		.refuses = "DROP OWNED BY a role that owns existing objects",
+		.cure = "REASSIGN OWNED, or explicit drops",
+	},
+	{
+		.name = "drop-materialized-view",
+		.sqlstate = ERRCODE_IG_DROP_MATERIALIZED_VIEW,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_DROP_MATVIEW),
+		.judge = judge_matview,
+		.refuses = "DROP MATERIALIZED VIEW of an existing one",
+		.cure = "an allowance, when nothing reads it any more",
+	},
+	{
+		.name = "drop-sequence",
+		.sqlstate = ERRCODE_IG_DROP_SEQUENCE,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_DROP_SEQUENCE),
+		.judge = judge_sequence,
+		.refuses = "DROP SEQUENCE of an existing one: how far it has counted is lost",
+		.cure = "an allowance, when nothing takes numbers from it any more",
+	},
+	{
+		.name = "drop-cascade",
+		.sqlstate = ERRCODE_IG_DROP_CASCADE,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_DROP_CASCADE),
+		.judge = judge_cascade,
+		.new_too = true,
+		.refuses = "any DROP ... CASCADE that takes along existing objects, which are listed",
+		.cure = "drop them one by one, explicitly",
+	},
+	{
+		.name = "replace-table",
+		.sqlstate = ERRCODE_IG_REPLACE_TABLE,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_CREATE_TABLE) | IG_KIND(IG_RENAME_TABLE),
+		.judge = judge_replace,
+		.new_too = true,
+		.refuses = "a table dropped, and another one put under its name in the same transaction",
+		.cure = "ALTER TABLE on the existing table",
+	},
+	{
+		.name = "unlogged-table",
+		.sqlstate = ERRCODE_IG_UNLOGGED_TABLE,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_SET_PERSISTENCE) | IG_KIND(IG_CREATE_TABLE),
+		.judge = judge_unlogged,
+		.new_too = true,
+		.refuses = "SET UNLOGGED; CREATE UNLOGGED TABLE of a financial or protected name",
+		.cure = "keep the table logged",
+	},
+	{
+		.name = "drop-publication",
+		.sqlstate = ERRCODE_IG_DROP_PUBLICATION,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_WARNING,
+		.kinds = IG_KIND(IG_DROP_PUBLICATION),
+		.judge = judge_publication,
+		.refuses = "DROP PUBLICATION: subscribers stop",
+		.cure = "drop the subscriptions first",
+	},
+	{
+		.name = "alter-publication-drop",
+		.sqlstate = ERRCODE_IG_ALTER_PUBLICATION_DROP,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_WARNING,
+		.kinds = IG_KIND(IG_ALTER_PUBLICATION_DROP),
+		.judge = judge_publication_drop,
+		.refuses = "ALTER PUBLICATION that takes tables out: their replication stops",
+		.cure = "move the subscribers first",
+	},
+	{
+		.name = "drop-view",
+		.sqlstate = ERRCODE_IG_DROP_VIEW,
+		.family = IG_FAMILY_COMPATIBILITY,
+		.level = IG_LEVEL_WARNING,
+		.kinds = IG_KIND(IG_DROP_VIEW),
+		.judge = judge_view,
+		.refuses = "DROP VIEW of an existing view",
+		.cure = "move its readers first",
+	},
+	{
+		.name = "drop-function",
+		.sqlstate = ERRCODE_IG_DROP_FUNCTION,
+		.family = IG_FAMILY_COMPATIBILITY,
+		.level = IG_LEVEL_WARNING,
+		.kinds = IG_KIND(IG_DROP_FUNCTION),
+		.judge = judge_function,
+		.refuses = "DROP FUNCTION, PROCEDURE or AGGREGATE of an existing one",
+		.cure = "move its callers first",
+	},
+	{
+		.name = "drop-type",
+		.sqlstate = ERRCODE_IG_DROP_TYPE,
+		.family = IG_FAMILY_COMPATIBILITY,
+		.level = IG_LEVEL_WARNING,
+		.kinds = IG_KIND(IG_DROP_TYPE),
+		.judge = judge_type,
+		.refuses = "DROP TYPE or DROP DOMAIN of an existing one",
+		.cure = "move its users first",
+	},
+};
+
+const IgRuleSet ig_rules_drop = {rules, lengthof(rules)};

@@ -1,0 +1,288 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.c
+ *	  The catalogue of rules.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+
+#include "platform/settings.h"
+#include "rules/rules.h"
+
+/* In the order of the families' letters, which is that of the README too. */
+static const IgRuleSet *const catalogue[] = {
+	&ig_rules_add_column,
+	&ig_rules_alter_column,
+	&ig_rules_constraint,
+	&ig_rules_index,
+	&ig_rules_table,
+	&ig_rules_partition,
+	&ig_rules_domain,
+	&ig_rules_rename,
+	&ig_rules_drop,
+	&ig_rules_truncate,
+	&ig_rules_financial,
+	&ig_rules_guard,
+};
+
+#define MAX_RULES	128
+
+/* By IgFamily. */
+static const char *const family_names[] = {
+	"lock",
+	"compatibility",
+	"wipe",
+	"financial",
+	"guard",
+	"internal",
+	NULL
+};
+
+StaticAssertDecl(lengthof(family_names) == IG_FAMILY_INTERNAL + 2,
+				 "each family has a name");
+StaticAssertDecl(IG_CHANGE_KINDS <= 64, "the kinds of change fit a bit mask");
+
+static void collect_name(const IgRule *rule, void *context);
+static bool is_exempt(const IgRule *rule, const IgChange *change);
+static bool is_exempt_by_size(const IgChange *change);
+static bool is_small(IgRelation *rel);
+static void drop_replaced(IgFindings *findings, int first);
+static bool is_replaced(const IgFinding *finding, const IgFindings *findings, int first);
+static IgLevel level_of(const IgFinding *finding);
+
+void
+ig_rules_visit(IgRuleVisitor visitor, void *context)
+{
+	for (int i = 0; i < lengthof(catalogue); i++)
+	{
+		for (int j = 0; j < catalogue[i]->count; j++)
+			visitor(&catalogue[i]->rules[j], context);
+	}
+}
+
+const IgRule *
+ig_rule_by_name(const char *name)
+{
+	for (int i = 0; i < lengthof(catalogue); i++)
+	{
+		for (int j = 0; j < catalogue[i]->count; j++)
+		{
+			if (strcmp(catalogue[i]->rules[j].name, name) == 0)
+				return &catalogue[i]->rules[j];
+		}
+	}
+	return NULL;
+}
+
+const char *
+ig_family_name(IgFamily family)
+{
+	return family_names[family];
+}
+
+typedef struct NameArray
+{
+	const char *names[MAX_RULES + 1];
+	int			count;
+} NameArray;
+
+static void
+collect_name(const IgRule *rule, void *context)
+{
+	NameArray  *array = (NameArray *) context;
+
+	if (array->count >= MAX_RULES)
+		elog(ERROR, "more than %d rules", MAX_RULES);
+	array->names[array->count++] = rule->name;
+}
+
+/*
+ * The names for the settings that hold names of rules; built once.
+ */
+const IgNameSet *
+ig_rules_name_set(void)
+{
+	static NameArray array;
+	static IgNameSet set;
+
+	if (set.rules == NULL)
+	{
+		array.count = 0;
+		ig_rules_visit(collect_name, &array);
+		array.names[array.count] = NULL;
+		set.families = family_names;
+		set.rules = array.names;
+	}
+	return &set;
+}
+
+void
+ig_rules_judge(const IgChange *change, IgFindings *findings)
+{
+	uint64		kind = IG_KIND(change->kind);
+	int			first = list_length(findings->list);
+	bool		small = is_exempt_by_size(change);
+
+	for (int i = 0; i < lengthof(catalogue); i++)
+	{
+		for (int j = 0; j < catalogue[i]->count; j++)
+		{
+			const IgRule *rule = &catalogue[i]->rules[j];
+
+			if ((rule->kinds & kind) == 0 || is_exempt(rule, change))
+				continue;
+			if (small && (rule->family == IG_FAMILY_LOCK ||
+						  rule->family == IG_FAMILY_COMPATIBILITY))
+				continue;
+			rule->judge(rule, change, findings);
+		}
+	}
+	drop_replaced(findings, first);
+}
+
+/*
+ * What nobody else can see yet is nobody's concern.  A column or index that
+ * is new does not make the table new: a scan of the table is one all the same.
+ */
+static bool
+is_exempt(const IgRule *rule, const IgChange *change)
+{
+	if (change->rel && ig_relation_is_temp(change->rel))
+		return true;
+	if (rule->new_too)
+		return false;
+	if (change->rel && change->rel->is_new)
+		return true;
+
+	return change->is_new &&
+		(change->rel == NULL || rule->family != IG_FAMILY_LOCK);
+}
+
+/*
+ * Empty or small, where the administrator exempts such tables; and if a
+ * statement concerns several tables, then each of them.
+ */
+static bool
+is_exempt_by_size(const IgChange *change)
+{
+	ListCell   *lc;
+
+	if (!ig_guc_exempt_empty_tables && ig_guc_exempt_smaller_than <= 0)
+		return false;
+	if (change->rel == NULL && change->domain_use == NIL)
+		return false;
+
+	if (change->rel && !is_small(change->rel))
+		return false;
+	if (change->parent && !is_small(change->parent))
+		return false;
+	if (change->constraint && change->constraint->parent &&
+		!is_small(change->constraint->parent))
+		return false;
+	foreach(lc, change->locked_parents)
+	{
+		if (!is_small((IgRelation *) lfirst(lc)))
+			return false;
+	}
+	foreach(lc, change->domain_use)
+	{
+		if (!is_small(((IgDomainUse *) lfirst(lc))->rel))
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_small(IgRelation *rel)
+{
+	if (ig_relation_is_exempt(rel))
+		return true;
+	if (rel->classes != 0)
+		return false;
+	if (rel->relkind != RELKIND_RELATION && rel->relkind != RELKIND_MATVIEW &&
+		rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return false;
+
+	ig_relation_measure(rel);
+	if (rel->empty)
+		return true;
+	return ig_guc_exempt_smaller_than > 0 &&
+		rel->bytes < (uint64) ig_guc_exempt_smaller_than * 1024;
+}
+
+/*
+ * Of the findings of one change, drop those that another one says better.
+ */
+static void
+drop_replaced(IgFindings *findings, int first)
+{
+	List	   *kept = NIL;
+
+	if (list_length(findings->list) < first + 2)
+		return;
+
+	for (int i = 0; i < list_length(findings->list); i++)
+	{
+		IgFinding  *finding = (IgFinding *) list_nth(findings->list, i);
+
+		if (i < first || !is_replaced(finding, findings, first))
+			kept = lappend(kept, finding);
+	}
+	findings->list = kept;
+}
+
+/*
+ * A finding that is less grave, by the settings in force, replaces nothing:
+ * what it says would be the weaker verdict.
+ */
+static bool
+is_replaced(const IgFinding *finding, const IgFindings *findings, int first)
+{
+	for (int i = first; i < list_length(findings->list); i++)
+	{
+		const IgFinding *other = (const IgFinding *) list_nth(findings->list, i);
+		const char *const *name = other->rule->replaces;
+
+		if (other == finding || name == NULL || level_of(other) < level_of(finding))
+			continue;
+		for (; *name != NULL; name++)
+		{
+			if (strcmp(*name, finding->rule->name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static IgLevel
+level_of(const IgFinding *finding)
+{
+	int			classes = finding->change->rel ? finding->change->rel->classes : 0;
+
+	return ig_rule_effective_level(finding->rule, finding->level, classes);
+}
+
+/*
+ * found is the rule's default, or what its judge found right for the object.
+ * A setting may raise any rule; it cannot lower what guards the data of
+ * protected and financial tables.
+ */
+IgLevel
+ig_rule_effective_level(const IgRule *rule, IgLevel found, int classes)
+{
+	IgLevel		set;
+
+	if (rule->fixed || !ig_severity_lookup(rule->name, ig_family_name(rule->family), &set))
+		return found;
+	if (set >= found)
+		return set;
+	if (rule->family == IG_FAMILY_WIPE && classes != 0)
+		return found;
+	if (rule->family == IG_FAMILY_COMPATIBILITY && (classes & IG_CLASS_FINANCIAL) != 0)
+		return found;
+
+	return set;
+}

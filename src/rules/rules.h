@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ *
+ * rules.h
+ *	  The catalogue of rules.
+ *
+ * A rule is a const record and a judge.  The judge is a pure function of one
+ * Change: it raises nothing, locks nothing, and adds findings.  What every
+ * rule has in common (exemption of new and temporary tables, of empty and
+ * small ones, severity, allowances) is done around it, once.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_RULES_H
+#define IG_RULES_H
+
+#include "postgres.h"
+
+#include "model/finding.h"
+
+typedef enum IgFamily
+{
+	IG_FAMILY_LOCK,				/* L: stops the application */
+	IG_FAMILY_COMPATIBILITY,	/* O: breaks its running version */
+	IG_FAMILY_WIPE,				/* W: data is wiped */
+	IG_FAMILY_FINANCIAL,		/* F: financial and protected tables */
+	IG_FAMILY_GUARD,			/* G: the guard itself */
+	IG_FAMILY_INTERNAL			/* 9: a rule could not be evaluated */
+} IgFamily;
+
+typedef struct IgRule IgRule;
+
+struct IgRule
+{
+	const char *name;
+	int			sqlstate;
+	IgFamily	family;
+	IgLevel		level;
+	uint64		kinds;			/* IG_KIND bits of the changes it judges */
+	bool		new_too;		/* judges new objects as well */
+	bool		fixed;			/* severity cannot lower it */
+	void		(*judge) (const IgRule *rule, const IgChange *change,
+						  IgFindings *findings);
+	/* rules whose findings on the same change this one's replace, or NULL */
+	const char *const *replaces;
+	const char *refuses;		/* for people: one line */
+	const char *cure;			/* for people: one line */
+};
+
+/* One family's array, and how many rules it has. */
+typedef struct IgRuleSet
+{
+	const IgRule *rules;
+	int			count;
+} IgRuleSet;
+
+extern const IgRuleSet ig_rules_add_column;
+extern const IgRuleSet ig_rules_alter_column;
+extern const IgRuleSet ig_rules_constraint;
+extern const IgRuleSet ig_rules_index;
+extern const IgRuleSet ig_rules_table;
+extern const IgRuleSet ig_rules_partition;
+extern const IgRuleSet ig_rules_domain;
+extern const IgRuleSet ig_rules_rename;
+extern const IgRuleSet ig_rules_drop;
+extern const IgRuleSet ig_rules_truncate;
+extern const IgRuleSet ig_rules_financial;
+extern const IgRuleSet ig_rules_guard;
+
+typedef void (*IgRuleVisitor) (const IgRule *rule, void *context);
+
+extern void ig_rules_visit(IgRuleVisitor visitor, void *context);
+extern const IgRule *ig_rule_by_name(const char *name);
+extern const char *ig_family_name(IgFamily family);
+extern const IgNameSet *ig_rules_name_set(void);
+
+/* Judge one change by every rule that is meant for its kind. */
+extern void ig_rules_judge(const IgChange *change, IgFindings *findings);
+
+/* The level that is in force for a rule, without regard to mode. */
+extern IgLevel ig_rule_effective_level(const IgRule *rule, IgLevel found, int classes);
+
+#endif							/* IG_RULES_H */

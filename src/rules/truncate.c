@@ -1,0 +1,104 @@
+/*-------------------------------------------------------------------------
+ *
+ * truncate.c
+ *	  Rules for TRUNCATE.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+
+#include "platform/errcodes.h"
+#include "rules/allowance.h"
+#include "rules/cure.h"
+#include "rules/rules.h"
+
+/* How many rows the hint deletes at a time. */
+#define BATCH_ROWS	10000
+
+static void judge_truncate(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_cascade(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void hint_delete(IgFinding *finding, const IgRelation *rel);
+
+static void
+judge_truncate(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	if (change->derived)
+		return;
+
+	finding = ig_finding_add(findings, rule, change, "cannot truncate %s",
+							 ig_text_relation(change->rel));
+	ig_finding_detail(finding,
+					  "All rows would be gone at once: no trigger on rows sees them, and readers wait.");
+	ig_finding_detail_table(finding, change->rel, change->impact.lock);
+	hint_delete(finding, change->rel);
+	ig_cure_allow(finding, "or, if TRUNCATE is what is meant", true);
+}
+
+static void
+judge_cascade(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	if (!change->derived)
+		return;
+
+	finding = ig_finding_add(findings, rule, change,
+							 "cannot truncate %s, which is not named",
+							 ig_text_relation(change->rel));
+	ig_finding_detail(finding,
+					  "TRUNCATE reaches it by CASCADE, or as a part of a named table, and all its rows would be gone.");
+	ig_finding_detail_table(finding, change->rel, change->impact.lock);
+	hint_delete(finding, change->rel);
+	ig_cure_allow(finding, "or, if TRUNCATE is what is meant", true);
+}
+
+/*
+ * Row addresses are unique within one table only, and a foreign table may have
+ * none: then batches need a condition that only its owner knows.
+ */
+static void
+hint_delete(IgFinding *finding, const IgRelation *rel)
+{
+	const char *table = ig_relation_quoted(rel);
+
+	if (rel->relkind != RELKIND_RELATION)
+	{
+		ig_finding_hint(finding, "-- better in batches, by a condition on the key:");
+		ig_finding_hint(finding, "DELETE FROM %s;", table);
+		return;
+	}
+
+	ig_finding_hint(finding, "-- in batches, again and again until no row is left:");
+	ig_finding_hint(finding,
+					"DELETE FROM ONLY %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM ONLY %s LIMIT %d));",
+					table, table, BATCH_ROWS);
+}
+
+static const IgRule rules[] = {
+	{
+		.name = "truncate",
+		.sqlstate = ERRCODE_IG_TRUNCATE,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_TRUNCATE),
+		.judge = judge_truncate,
+		.refuses = "TRUNCATE of an existing table",
+		.cure = "DELETE in batches",
+	},
+	{
+		.name = "truncate-cascade",
+		.sqlstate = ERRCODE_IG_TRUNCATE_CASCADE,
+		.family = IG_FAMILY_WIPE,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_TRUNCATE),
+		.judge = judge_cascade,
+		.refuses = "TRUNCATE ... CASCADE: each table that it reaches is named",
+		.cure = "name the tables, or DELETE in batches",
+	},
+};
+
+const IgRuleSet ig_rules_truncate = {rules, lengthof(rules)};
