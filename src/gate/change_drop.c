@@ -1,0 +1,701 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_drop.c
+ *	  DROP of whatever kind, and what CASCADE takes along.
+ *
+ * Names are resolved as the server resolves them, but without locks.  What is
+ * not there, or is of another kind, is left to the server's own error or
+ * NOTICE.
+ *
+ * Each named object gets the change of its kind.  With CASCADE one more change
+ * lists what it takes along, and each table, column, ... of these gets its own
+ * derived change, so that the rules which guard them need not know of CASCADE.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/index.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_publication.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "commands/policy.h"
+#include "commands/trigger.h"
+#include "parser/parse_func.h"
+#include "parser/parse_type.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/formatting.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "gate/statement.h"
+#include "gate/transaction.h"
+#include "model/finding.h"
+#include "platform/compat.h"
+
+/* A named object for which there is no kind of change of its own. */
+#define NO_CHANGE	IG_CHANGE_KINDS
+
+static IgChange *named_change(IgStatement *stmt, const DropStmt *drop, Node *object);
+static IgChange *named_relation(IgStatement *stmt, const DropStmt *drop, List *names);
+static IgChange *named_index(IgStatement *stmt, const DropStmt *drop, List *names);
+static IgChange *named_type(IgStatement *stmt, TypeName *type_name);
+static IgChange *named_function(IgStatement *stmt, const DropStmt *drop,
+								ObjectWithArgs *function);
+static IgChange *named_on_table(IgStatement *stmt, const DropStmt *drop, List *names);
+static IgChange *named_other(IgStatement *stmt, const DropStmt *drop, Node *object);
+static IgChange *name_object(IgStatement *stmt, IgChangeKind kind, IgRelation *rel,
+							 Oid classid, Oid objid);
+static IgChangeKind relation_kind(char relkind);
+static bool relkind_fits(ObjectType type, char relkind);
+static bool have_parts(List *named);
+static void add_cascade(IgStatement *stmt, IgChange *named, List *victims);
+static void add_part(IgStatement *stmt, const IgChange *named, const IgVictim *part);
+static void add_victim(IgStatement *stmt, const IgVictim *victim);
+static IgChange *derived_relation(IgStatement *stmt, IgRelation *rel);
+static const char *part_name(const IgVictim *victim);
+static const char *drop_word(char relkind);
+static bool is_populated(Oid relid);
+static List *referenced_tables(Oid relid, List *result, List *going);
+
+void
+ig_changes_drop(IgStatement *stmt)
+{
+	const DropStmt *drop = (const DropStmt *) stmt->parsetree;
+	List	   *named = NIL;
+	ListCell   *lc;
+
+	foreach(lc, drop->objects)
+	{
+		IgChange   *change = named_change(stmt, drop, (Node *) lfirst(lc));
+
+		if (change != NULL)
+			named = lappend(named, change);
+	}
+
+	ig_changes_cascade(stmt, named, NIL, drop->behavior == DROP_CASCADE);
+	ig_changes_locked_parents(stmt);
+}
+
+static IgChange *
+named_change(IgStatement *stmt, const DropStmt *drop, Node *object)
+{
+	Oid			oid;
+
+	switch (drop->removeType)
+	{
+		case OBJECT_TABLE:
+		case OBJECT_FOREIGN_TABLE:
+		case OBJECT_VIEW:
+		case OBJECT_MATVIEW:
+		case OBJECT_SEQUENCE:
+			return named_relation(stmt, drop, castNode(List, object));
+		case OBJECT_INDEX:
+			return named_index(stmt, drop, castNode(List, object));
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			return named_type(stmt, castNode(TypeName, object));
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_AGGREGATE:
+		case OBJECT_ROUTINE:
+			return named_function(stmt, drop, castNode(ObjectWithArgs, object));
+		case OBJECT_TRIGGER:
+		case OBJECT_POLICY:
+			return named_on_table(stmt, drop, castNode(List, object));
+		case OBJECT_SCHEMA:
+			oid = get_namespace_oid(strVal(object), true);
+			if (!OidIsValid(oid) || isAnyTempNamespace(oid))
+				return NULL;
+			return name_object(stmt, IG_DROP_SCHEMA, NULL, NamespaceRelationId, oid);
+		case OBJECT_PUBLICATION:
+			oid = get_publication_oid(strVal(object), true);
+			if (!OidIsValid(oid))
+				return NULL;
+			return name_object(stmt, IG_DROP_PUBLICATION, NULL, PublicationRelationId, oid);
+		case OBJECT_EXTENSION:
+			oid = get_extension_oid(strVal(object), true);
+			if (!OidIsValid(oid))
+				return NULL;
+			return name_object(stmt, NO_CHANGE, NULL, ExtensionRelationId, oid);
+		case OBJECT_RULE:
+			return NULL;
+		default:
+			return named_other(stmt, drop, object);
+	}
+}
+
+static IgChange *
+named_relation(IgStatement *stmt, const DropStmt *drop, List *names)
+{
+	IgRelation *rel = ig_relation_lookup(makeRangeVarFromNameList(names));
+	IgChange   *change;
+
+	if (rel == NULL || !relkind_fits(drop->removeType, rel->relkind))
+		return NULL;
+
+	change = name_object(stmt, relation_kind(rel->relkind), rel,
+						 RelationRelationId, rel->relid);
+	if (change == NULL || ig_relation_is_exempt(rel))
+		return change;
+
+	change->impact.lock = AccessExclusiveLock;
+	if (change->kind == IG_DROP_MATVIEW)
+		change->in_use = is_populated(rel->relid);
+	else if (change->kind == IG_DROP_TABLE)
+	{
+		change->in_use = ig_relation_is_published(rel->relid, false);
+		change->suspects = ig_function_suspects(rel->name, NULL);
+	}
+	return change;
+}
+
+/*
+ * The index of a constraint or of a partitioned table's partition cannot be
+ * dropped by itself, and a partitioned index not concurrently.
+ */
+static IgChange *
+named_index(IgStatement *stmt, const DropStmt *drop, List *names)
+{
+	IgRelation *index = ig_relation_lookup(makeRangeVarFromNameList(names));
+	IgRelation *rel;
+	IgChange   *change;
+	Oid			relid;
+
+	if (index == NULL || index->relkind != RELKIND_INDEX || index->is_partition ||
+		OidIsValid(get_index_constraint(index->relid)))
+		return NULL;
+
+	relid = IndexGetRelation(index->relid, true);
+	rel = OidIsValid(relid) ? ig_relation_load(relid) : NULL;
+	if (rel == NULL)
+		return NULL;
+
+	change = name_object(stmt, IG_DROP_INDEX, rel, RelationRelationId, index->relid);
+	if (change == NULL)
+		return NULL;
+	change->name = index->name;
+	change->identity = ig_text_relation(index);
+	change->is_new = index->is_new;
+	change->concurrently = drop->concurrent;
+	change->impact.lock = drop->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock;
+	if (!index->is_new)
+		ig_change_index_lost(stmt, rel, index->relid);
+	return change;
+}
+
+/* The row type of a table goes with the table only. */
+static IgChange *
+named_type(IgStatement *stmt, TypeName *type_name)
+{
+	Oid			typid = LookupTypeNameOid(NULL, type_name, true);
+	Oid			relid;
+
+	if (!OidIsValid(typid))
+		return NULL;
+
+	relid = get_typ_typrelid(typid);
+	if (OidIsValid(relid) && get_rel_relkind(relid) != RELKIND_COMPOSITE_TYPE)
+		return NULL;
+
+	return name_object(stmt, IG_DROP_TYPE, NULL, TypeRelationId, typid);
+}
+
+static IgChange *
+named_function(IgStatement *stmt, const DropStmt *drop, ObjectWithArgs *function)
+{
+	Oid			funcid = LookupFuncWithArgs(drop->removeType, function, true);
+	IgChange   *change;
+	char	   *name;
+	char	   *itself;
+	ListCell   *lc;
+
+	if (!OidIsValid(funcid))
+		return NULL;
+
+	change = name_object(stmt, IG_DROP_FUNCTION, NULL, ProcedureRelationId, funcid);
+	name = get_func_name(funcid);
+	if (change == NULL || name == NULL || change->is_new)
+		return change;
+
+	itself = psprintf("%s.%s", get_namespace_name(get_func_namespace(funcid)), name);
+	foreach(lc, ig_function_suspects(name, NULL))
+	{
+		if (strcmp((char *) lfirst(lc), itself) != 0)
+			change->suspects = lappend(change->suspects, lfirst(lc));
+	}
+	return change;
+}
+
+/*
+ * A trigger or policy: the last name is its own, the others are the table's.
+ */
+static IgChange *
+named_on_table(IgStatement *stmt, const DropStmt *drop, List *names)
+{
+	List	   *table = list_copy_head(names, list_length(names) - 1);
+	const char *name = strVal(llast(names));
+	IgRelation *rel = ig_relation_lookup(makeRangeVarFromNameList(table));
+	IgChange   *change;
+	Oid			oid;
+
+	if (rel == NULL)
+		return NULL;
+
+	if (drop->removeType == OBJECT_TRIGGER)
+	{
+		oid = get_trigger_oid(rel->relid, name, true);
+		if (!OidIsValid(oid))
+			return NULL;
+		change = name_object(stmt, IG_DISABLE_TRIGGER, rel, TriggerRelationId, oid);
+	}
+	else
+	{
+		oid = get_relation_policy_oid(rel->relid, name, true);
+		if (!OidIsValid(oid))
+			return NULL;
+		change = name_object(stmt, IG_DISABLE_RLS, rel, PolicyRelationId, oid);
+	}
+	if (change != NULL)
+		change->name = name;
+	return change;
+}
+
+/*
+ * Anything else is of interest for what CASCADE takes along.  There is no
+ * lighter way to resolve it than the server's own, whose lock is given back:
+ * kept, it would deadlock two sessions that both ask for a stronger one.
+ */
+static IgChange *
+named_other(IgStatement *stmt, const DropStmt *drop, Node *object)
+{
+	Relation	relation = NULL;
+	ObjectAddress address;
+
+	if (drop->behavior != DROP_CASCADE)
+		return NULL;
+
+	address = get_object_address(drop->removeType, copyObject(object), &relation,
+								 AccessShareLock, true);
+	if (relation != NULL)
+		table_close(relation, AccessShareLock);
+	if (!OidIsValid(address.objectId))
+		return NULL;
+
+	if (IsSharedRelation(address.classId))
+		UnlockSharedObject(address.classId, address.objectId, 0, AccessShareLock);
+	else if (address.classId != RelationRelationId)
+		UnlockDatabaseObject(address.classId, address.objectId, 0, AccessShareLock);
+
+	return name_object(stmt, NO_CHANGE, NULL, address.classId, address.objectId);
+}
+
+/*
+ * A change for an object that the statement names, or NULL if the object is
+ * gone.  Without a kind of its own it stays outside of the statement's list.
+ */
+static IgChange *
+name_object(IgStatement *stmt, IgChangeKind kind, IgRelation *rel,
+			Oid classid, Oid objid)
+{
+	const char *tag = CreateCommandName(unconstify(Node *, stmt->parsetree));
+	const char *word = tag + strlen("DROP ");
+	IgChange   *change;
+	ObjectAddress address;
+	char	   *identity;
+
+	ObjectAddressSet(address, classid, objid);
+	identity = getObjectIdentity(&address, true);
+	if (identity == NULL)
+		return NULL;
+
+	if (kind == NO_CHANGE)
+	{
+		change = palloc0(sizeof(IgChange));
+		change->kind = kind;
+		change->rel = rel;
+	}
+	else
+		change = ig_change_add(stmt, kind, rel);
+
+	change->address = address;
+	change->is_new = ig_transaction_created(&address);
+	change->sql = psprintf("%s %s", tag, identity);
+	if (rel != NULL)
+		change->identity = ig_text_relation(rel);
+	else
+	{
+		if (kind == IG_DROP_SCHEMA)
+			change->name = get_namespace_name(objid);
+		else if (kind == IG_DROP_PUBLICATION)
+			change->name = get_publication_name(objid, true);
+		else if (classid == ExtensionRelationId)
+			change->name = get_extension_name(objid);
+		if (change->name == NULL)
+			change->name = identity;
+
+		change->identity = psprintf("%s \"%s\"", asc_tolower(word, strlen(word)),
+									ig_text_name(change->name));
+	}
+	return change;
+}
+
+static IgChangeKind
+relation_kind(char relkind)
+{
+	switch (relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+		case RELKIND_FOREIGN_TABLE:
+			return IG_DROP_TABLE;
+		case RELKIND_MATVIEW:
+			return IG_DROP_MATVIEW;
+		case RELKIND_SEQUENCE:
+			return IG_DROP_SEQUENCE;
+		case RELKIND_VIEW:
+			return IG_DROP_VIEW;
+		default:
+			return NO_CHANGE;
+	}
+}
+
+static bool
+relkind_fits(ObjectType type, char relkind)
+{
+	switch (type)
+	{
+		case OBJECT_TABLE:
+			return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE;
+		case OBJECT_FOREIGN_TABLE:
+			return relkind == RELKIND_FOREIGN_TABLE;
+		case OBJECT_VIEW:
+			return relkind == RELKIND_VIEW;
+		case OBJECT_MATVIEW:
+			return relkind == RELKIND_MATVIEW;
+		case OBJECT_SEQUENCE:
+			return relkind == RELKIND_SEQUENCE;
+		default:
+			return false;
+	}
+}
+
+/*
+ * Add what goes along with the named objects.  addresses is for the case that
+ * one change stands for many of them: then named has it as often.
+ */
+void
+ig_changes_cascade(IgStatement *stmt, List *named, List *addresses, bool cascade)
+{
+	List	   *victims = NIL;
+	IgDependents found;
+	ListCell   *lc;
+
+	if (named == NIL || (!cascade && !have_parts(named)))
+		return;
+
+	if (addresses == NIL)
+	{
+		foreach(lc, named)
+			addresses = lappend(addresses, &((IgChange *) lfirst(lc))->address);
+	}
+	ig_dependents_find(addresses, &found);
+
+	foreach(lc, found.parts)
+	{
+		const IgVictim *part = (const IgVictim *) lfirst(lc);
+
+		add_part(stmt, (const IgChange *) list_nth(named, part->origin), part);
+	}
+
+	if (!cascade)
+		return;
+
+	/* the victims are in the order of the named objects */
+	foreach(lc, found.victims)
+	{
+		const IgVictim *victim = (const IgVictim *) lfirst(lc);
+		ListCell   *next = lnext(found.victims, lc);
+		IgChange   *change = (IgChange *) list_nth(named, victim->origin);
+
+		victims = lappend(victims, lfirst(lc));
+		if (next == NULL ||
+			list_nth(named, ((const IgVictim *) lfirst(next))->origin) != change)
+		{
+			add_cascade(stmt, change, victims);
+			victims = NIL;
+		}
+	}
+}
+
+/*
+ * Can anything with rows go along even without CASCADE?  Partitions with their
+ * parent, also if another role owns them, and tables with their extension.
+ */
+static bool
+have_parts(List *named)
+{
+	ListCell   *lc;
+
+	foreach(lc, named)
+	{
+		const IgChange *change = (const IgChange *) lfirst(lc);
+
+		if (change->address.classId == ExtensionRelationId || change->kind == IG_DROP_OWNED)
+			return true;
+		if (change->kind == IG_DROP_TABLE && ig_relation_is_partitioned(change->rel))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The named object has no statement of its own any more: without CASCADE the
+ * server would refuse it.
+ */
+static void
+add_cascade(IgStatement *stmt, IgChange *named, List *victims)
+{
+	IgChange   *change = ig_change_add(stmt, IG_DROP_CASCADE, named->rel);
+
+	change->address = named->address;
+	change->column = named->column;
+	change->attnum = named->attnum;
+	change->name = named->name;
+	change->identity = named->identity;
+	change->impact.lock = named->impact.lock;
+	change->victims = victims;
+	if (named->sql != NULL)
+		change->sql = psprintf("%s CASCADE", named->sql);
+	named->sql = NULL;
+
+	ig_changes_victims(stmt, victims);
+}
+
+/*
+ * A partition is judged with its parent, unless it is of a class that the
+ * parent is not.
+ */
+static void
+add_part(IgStatement *stmt, const IgChange *named, const IgVictim *part)
+{
+	int			known = named->rel ? named->rel->classes : 0;
+
+	if (part->rel == NULL)
+		return;
+	if (named->address.classId == ExtensionRelationId || (part->rel->classes & ~known) != 0)
+		derived_relation(stmt, part->rel);
+}
+
+/*
+ * Derived changes for those of the victims that rules guard one by one.
+ */
+void
+ig_changes_victims(IgStatement *stmt, List *victims)
+{
+	ListCell   *lc;
+
+	foreach(lc, victims)
+		add_victim(stmt, (const IgVictim *) lfirst(lc));
+}
+
+static void
+add_victim(IgStatement *stmt, const IgVictim *victim)
+{
+	IgRelation *rel = victim->rel;
+	IgChange   *change = NULL;
+	const char *name;
+
+	if (rel == NULL)
+		return;
+
+	switch (victim->address.classId)
+	{
+		case RelationRelationId:
+			if (victim->address.objectSubId != 0)
+				change = ig_change_column_lost(stmt, rel, victim->address.objectSubId);
+			else
+				change = derived_relation(stmt, rel);
+			break;
+		case ConstraintRelationId:
+			change = ig_change_constraint_lost(stmt, rel, victim->address.objectId);
+			break;
+		case TriggerRelationId:
+		case PolicyRelationId:
+			name = part_name(victim);
+			if (name == NULL)
+				break;
+			change = ig_change_add(stmt, victim->address.classId == TriggerRelationId ?
+								   IG_DISABLE_TRIGGER : IG_DISABLE_RLS, rel);
+			change->address = victim->address;
+			change->name = name;
+			change->sql = psprintf("DROP %s %s ON %s",
+								   victim->address.classId == TriggerRelationId ?
+								   "TRIGGER" : "POLICY",
+								   quote_identifier(name), ig_relation_quoted(rel));
+			break;
+		default:
+			break;
+	}
+	if (change != NULL)
+		change->derived = true;
+}
+
+/*
+ * Views are named in the list of victims, and lose no data.
+ */
+static IgChange *
+derived_relation(IgStatement *stmt, IgRelation *rel)
+{
+	IgChangeKind kind = relation_kind(rel->relkind);
+	IgChange   *change;
+
+	if (kind == NO_CHANGE || kind == IG_DROP_VIEW)
+		return NULL;
+
+	change = ig_change_add(stmt, kind, rel);
+	change->derived = true;
+	change->identity = ig_text_relation(rel);
+	change->impact.lock = AccessExclusiveLock;
+	change->sql = psprintf("DROP %s %s", drop_word(rel->relkind), ig_relation_quoted(rel));
+	if (kind == IG_DROP_MATVIEW)
+		change->in_use = is_populated(rel->relid);
+	else if (kind == IG_DROP_TABLE)
+		change->in_use = ig_relation_is_published(rel->relid, false);
+	return change;
+}
+
+/* The name of a trigger or policy. */
+static const char *
+part_name(const IgVictim *victim)
+{
+	bool		trigger = victim->address.classId == TriggerRelationId;
+	Relation	catalog = table_open(victim->address.classId, AccessShareLock);
+	HeapTuple	tuple;
+	const char *name = NULL;
+
+	tuple = get_catalog_object_by_oid(catalog,
+									  trigger ? Anum_pg_trigger_oid : Anum_pg_policy_oid,
+									  victim->address.objectId);
+	if (HeapTupleIsValid(tuple))
+		name = pstrdup(trigger ?
+					   NameStr(((Form_pg_trigger) GETSTRUCT(tuple))->tgname) :
+					   NameStr(((Form_pg_policy) GETSTRUCT(tuple))->polname));
+	table_close(catalog, AccessShareLock);
+	return name;
+}
+
+static const char *
+drop_word(char relkind)
+{
+	switch (relkind)
+	{
+		case RELKIND_FOREIGN_TABLE:
+			return "FOREIGN TABLE";
+		case RELKIND_MATVIEW:
+			return "MATERIALIZED VIEW";
+		case RELKIND_SEQUENCE:
+			return "SEQUENCE";
+		default:
+			return "TABLE";
+	}
+}
+
+static bool
+is_populated(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		populated;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+
+	populated = ((Form_pg_class) GETSTRUCT(tuple))->relispopulated;
+	ReleaseSysCache(tuple);
+	return populated;
+}
+
+/*
+ * With a table its foreign keys go, and for that the server takes ACCESS
+ * EXCLUSIVE on the tables they reference.  To be called when all changes of
+ * the statement are known.
+ */
+void
+ig_changes_locked_parents(IgStatement *stmt)
+{
+	List	   *going = NIL;
+	ListCell   *lc;
+
+	foreach(lc, stmt->changes)
+	{
+		const IgChange *change = (const IgChange *) lfirst(lc);
+
+		if (change->kind == IG_DROP_TABLE)
+			going = list_concat(going, find_all_inheritors(change->rel->relid, NoLock, NULL));
+	}
+
+	foreach(lc, stmt->changes)
+	{
+		IgChange   *change = (IgChange *) lfirst(lc);
+		List	   *parents = NIL;
+		ListCell   *lr;
+
+		if (change->kind != IG_DROP_TABLE || ig_relation_is_exempt(change->rel))
+			continue;
+		foreach(lr, find_all_inheritors(change->rel->relid, NoLock, NULL))
+			parents = referenced_tables(lfirst_oid(lr), parents, going);
+		foreach(lr, parents)
+		{
+			IgRelation *parent = ig_relation_load(lfirst_oid(lr));
+
+			if (parent != NULL && !ig_relation_is_exempt(parent))
+				change->locked_parents = lappend(change->locked_parents, parent);
+		}
+	}
+}
+
+/*
+ * Add the OIDs of the tables that relid's foreign keys reference.
+ */
+static List *
+referenced_tables(Oid relid, List *result, List *going)
+{
+	Relation	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(pg_constraint, ConstraintRelidTypidNameIndexId, true,
+							  NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (form->contype == CONSTRAINT_FOREIGN && !list_member_oid(going, form->confrelid))
+			result = list_append_unique_oid(result, form->confrelid);
+	}
+	systable_endscan(scan);
+	table_close(pg_constraint, AccessShareLock);
+	return result;
+}

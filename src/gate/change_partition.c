@@ -1,0 +1,81 @@
+/*-------------------------------------------------------------------------
+ *
+ * change_partition.c
+ *	  ATTACH PARTITION, DETACH PARTITION and CREATE TABLE ... PARTITION OF.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/partition.h"
+#include "catalog/pg_constraint.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+
+#include "gate/statement.h"
+
+/*
+ * The foreign keys of a partitioned table reach into each new partition.
+ */
+static void
+inherited_foreign_keys(IgChange *change, const IgRelation *parent)
+{
+	Relation	pg_constraint;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(parent->relid));
+	scan = systable_beginscan(pg_constraint, ConstraintRelidTypidNameIndexId, true,
+							  NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (con->contype == CONSTRAINT_FOREIGN)
+			change->paths = list_concat(change->paths,
+										ig_cascade_paths(change->rel,
+														 ig_constraint_spec_of(con->oid)));
+	}
+	systable_endscan(scan);
+	table_close(pg_constraint, AccessShareLock);
+}
+
+/*
+ * Attach or detach.  The same sub-commands attach indexes to partitioned
+ * indexes, which costs nothing.
+ */
+void
+ig_changes_partition(IgStatement *stmt, IgRelation *parent, const PartitionCmd *cmd,
+					 bool attach, LOCKMODE lock)
+{
+	IgRelation *part;
+	IgChange   *change;
+
+	if (parent->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
+	part = ig_relation_lookup(cmd->name);
+	if (part == NULL)
+		return;
+
+	change = ig_change_add(stmt, attach ? IG_ATTACH_PARTITION : IG_DETACH_PARTITION, part);
+	change->parent = parent;
+	change->concurrently = cmd->concurrent;
+	change->in_use = OidIsValid(get_default_partition_oid(parent->relid));
+	change->impact.lock = attach ? AccessExclusiveLock : lock;
+
+	/* once attached, it is of its new ancestors' classes too */
+	part->classes |= parent->classes;
+
+	if (attach)
+	{
+		ig_impact_attach(parent, part, cmd->bound, &change->impact);
+		inherited_foreign_keys(change, parent);
+	}
+}

@@ -1,0 +1,337 @@
+/*-------------------------------------------------------------------------
+ *
+ * decide.c
+ *	  From findings to an outcome; the one place of the gate that raises.
+ *
+ * Order of what is asked of each finding: its level (severity settings, table
+ * class), then the allowances of the session, then the mode, which caps all.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_namespace.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "replication/logicalworker.h"
+#include "storage/proc.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+
+#include "access/parallel.h"
+#include "postmaster/autovacuum.h"
+
+#include "gate/decide.h"
+#include "gate/transaction.h"
+#include "platform/compat.h"
+#include "rules/rules.h"
+
+/* Is the extension created in this database?  Forgotten with any schema. */
+static bool extension_known = false;
+static bool extension_exists = false;
+
+static void namespace_changed(Datum arg, int cacheid, uint32 hashvalue);
+static bool is_extension_created(void);
+static bool is_ordinary_backend(void);
+static bool allowance_matches(const IgAllowItem *item, const IgFinding *finding);
+static bool is_allowed(const IgFinding *finding);
+static void log_allowance(const IgFinding *finding);
+static void report(int elevel, const IgFinding *finding, List *others);
+static char *object_text(const IgFinding *finding);
+
+void
+ig_decide_init(void)
+{
+	CacheRegisterSyscacheCallback(NAMESPACEOID, namespace_changed, (Datum) 0);
+}
+
+/*
+ * The extension's own schema comes and goes with it, and pg_extension itself
+ * sends no message that a callback could hear.
+ */
+static void
+namespace_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	extension_known = false;
+}
+
+static bool
+is_extension_created(void)
+{
+	if (!extension_known)
+	{
+		extension_exists = OidIsValid(get_extension_oid("invariant_guard", true));
+		extension_known = true;
+	}
+	return extension_exists;
+}
+
+IgMode
+ig_effective_mode(void)
+{
+	if (ig_guc_mode != IG_MODE_AUTO)
+		return (IgMode) ig_guc_mode;
+
+	return is_extension_created() ? IG_MODE_ENFORCE : IG_MODE_OFF;
+}
+
+/*
+ * A client's own session, in a state in which catalogs can be read.
+ */
+static bool
+is_ordinary_backend(void)
+{
+	return !IsBinaryUpgrade && IsUnderPostmaster && !creating_extension &&
+		OidIsValid(MyDatabaseId) && IsTransactionState() &&
+		!IsParallelWorker() && !ig_am_autovacuum_worker() && !IsLogicalWorker();
+}
+
+bool
+ig_gate_active(void)
+{
+	return ig_guc_mode != IG_MODE_OFF && is_ordinary_backend() &&
+		ig_effective_mode() != IG_MODE_OFF;
+}
+
+bool
+ig_gate_active_server_wide(void)
+{
+	return ig_guc_mode != IG_MODE_OFF && is_ordinary_backend();
+}
+
+void
+ig_decide(IgFindings *findings)
+{
+	IgMode		mode = ig_effective_mode();
+	List	   *refused = NIL;
+	ListCell   *lc;
+
+	if (mode == IG_MODE_OFF)
+		mode = IG_MODE_ENFORCE; /* server-wide rules are asked without it */
+
+	foreach(lc, findings->list)
+	{
+		IgFinding  *finding = (IgFinding *) lfirst(lc);
+		int			classes = finding->change->rel ? finding->change->rel->classes : 0;
+		IgLevel		level;
+
+		level = ig_rule_effective_level(finding->rule, finding->level, classes);
+		if (level == IG_LEVEL_OFF)
+			continue;
+
+		if (mode == IG_MODE_OBSERVE)
+		{
+			finding->level = level;
+			report(LOG, finding, NIL);
+			continue;
+		}
+
+		if (is_allowed(finding))
+		{
+			log_allowance(finding);
+			continue;
+		}
+
+		if (level == IG_LEVEL_ERROR && mode == IG_MODE_ENFORCE)
+			refused = lappend(refused, finding);
+		else
+			report(level == IG_LEVEL_NOTICE ? NOTICE : WARNING, finding, NIL);
+	}
+
+	if (refused != NIL)
+		report(ERROR, linitial(refused), list_copy_tail(refused, 1));
+}
+
+void
+ig_decide_change(const IgChange *change)
+{
+	IgFindings	findings = {NIL};
+
+	ig_rules_judge(change, &findings);
+	ig_decide(&findings);
+}
+
+/*
+ * An allowance names a rule and, where the finding has one, its object: by the
+ * last parts of its qualified name, "table" or "schema.table" for a table and
+ * "table.column" or "schema.table.column" for a column.
+ */
+static bool
+allowance_matches(const IgAllowItem *item, const IgFinding *finding)
+{
+	const char *full[3];
+	int			nfull = 0;
+	int			least = 1;
+
+	if (strcmp(item->rule, finding->rule->name) != 0)
+		return false;
+
+	if (finding->schema)
+		full[nfull++] = finding->schema;
+	if (finding->table)
+	{
+		full[nfull++] = finding->table;
+		if (finding->column)
+		{
+			full[nfull++] = finding->column;
+			least = 2;
+		}
+	}
+	else if (finding->object)
+		full[nfull++] = finding->object;
+
+	if (nfull == 0)
+		return item->nparts == 0;
+	if (item->nparts < least || item->nparts > nfull)
+		return false;
+
+	for (int i = 1; i <= item->nparts; i++)
+	{
+		if (strcmp(item->parts[item->nparts - i], full[nfull - i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_allowed(const IgFinding *finding)
+{
+	if (ig_guc_reason == NULL || ig_guc_reason[0] == '\0')
+		return false;
+
+	for (int i = 0; i < ig_allow_list->count; i++)
+	{
+		if (allowance_matches(&ig_allow_list->items[i], finding))
+		{
+			ig_transaction_note_allowance(i);
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * The object of a finding as an allowance would name it, unquoted.
+ */
+static char *
+object_text(const IgFinding *finding)
+{
+	StringInfoData buf;
+	const char *parts[4];
+	int			nparts = 0;
+
+	parts[nparts++] = finding->schema;
+	parts[nparts++] = finding->table;
+	parts[nparts++] = finding->column;
+	if (finding->table == NULL)
+		parts[nparts++] = finding->object;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < nparts; i++)
+	{
+		if (parts[i])
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? "." : "",
+							 ig_text_name(parts[i]));
+	}
+	return buf.data;
+}
+
+/*
+ * Each use of an allowance is one line in the server's log.
+ */
+static void
+log_allowance(const IgFinding *finding)
+{
+	ereport(LOG,
+			(errcode(finding->rule->sqlstate),
+			 errmsg("allowed: %s (rule %s)", finding->message, finding->rule->name),
+			 errdetail("Object \"%s\", role \"%s\", application \"%s\", reason \"%s\".",
+					   object_text(finding),
+					   ig_text_name(GetUserNameFromId(GetUserId(), false)),
+					   ig_text_name(application_name ? application_name : ""),
+					   ig_text_name(ig_guc_reason))));
+}
+
+/*
+ * At the end of the transaction that set it.
+ */
+void
+ig_decide_notice_unused(const IgAllowItem *item)
+{
+	StringInfoData object;
+
+	initStringInfo(&object);
+	for (int i = 0; i < item->nparts; i++)
+		appendStringInfo(&object, "%s%s", i > 0 ? "." : "(",
+						 ig_text_name(item->parts[i]));
+	if (item->nparts > 0)
+		appendStringInfoChar(&object, ')');
+
+	ereport(NOTICE,
+			(errmsg("allowance %s%s was not used by this transaction",
+					item->rule, object.data)));
+}
+
+/*
+ * Raise or log one finding; an error speaks for the others of its statement
+ * as well.
+ *
+ * The message's first line stands alone, since a third of all clients show no
+ * more than that.
+ */
+static void
+report(int elevel, const IgFinding *finding, List *others)
+{
+	StringInfoData message;
+	StringInfoData detail;
+	StringInfoData hint;
+	bool		full = ig_guc_message_style == IG_MESSAGE_FULL && elevel != LOG;
+	ListCell   *lc;
+
+	initStringInfo(&message);
+	initStringInfo(&detail);
+	initStringInfo(&hint);
+
+	if (elevel == LOG)
+		appendStringInfo(&message, "observed %s: ", ig_level_name(finding->level));
+	appendStringInfo(&message, "%s (rule %s)", finding->message, finding->rule->name);
+	if (list_length(others) > 0)
+		appendStringInfo(&message, ", and %d more", list_length(others));
+
+	if (finding->detail)
+		appendStringInfoString(&detail, finding->detail);
+	if (finding->hint && others != NIL)
+		appendStringInfo(&hint, "-- %s:\n", finding->rule->name);
+	if (finding->hint)
+		appendStringInfoString(&hint, finding->hint);
+
+	foreach(lc, others)
+	{
+		const IgFinding *other = (const IgFinding *) lfirst(lc);
+
+		appendStringInfo(&detail, "%sAlso: %s (rule %s).%s%s",
+						 detail.len > 0 ? "\n" : "", other->message,
+						 other->rule->name,
+						 other->detail ? " " : "",
+						 other->detail ? other->detail : "");
+		if (other->hint)
+			appendStringInfo(&hint, "%s-- %s:\n%s", hint.len > 0 ? "\n" : "",
+							 other->rule->name, other->hint);
+	}
+
+	if (full && detail.len > 0)
+		appendStringInfo(&message, "\n%s", detail.data);
+	if (full && hint.len > 0)
+		appendStringInfo(&message, "\n%s", hint.data);
+
+	ereport(elevel,
+			(errcode(finding->rule->sqlstate),
+			 errmsg_internal("%s", message.data),
+			 !full && detail.len > 0 ? errdetail_internal("%s", detail.data) : 0,
+			 !full && hint.len > 0 ? errhint("%s", hint.data) : 0,
+			 finding->schema ? err_generic_string(PG_DIAG_SCHEMA_NAME, finding->schema) : 0,
+			 finding->table ? err_generic_string(PG_DIAG_TABLE_NAME, finding->table) : 0,
+			 finding->column ? err_generic_string(PG_DIAG_COLUMN_NAME, finding->column) : 0,
+			 err_generic_string(PG_DIAG_CONSTRAINT_NAME, finding->rule->name)));
+}

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * decide.h
+ *	  From findings to an outcome.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_DECIDE_H
+#define IG_DECIDE_H
+
+#include "postgres.h"
+
+#include "model/finding.h"
+#include "platform/settings.h"
+
+/* The mode of this session in this database, with "auto" resolved. */
+extern IgMode ig_effective_mode(void);
+
+/*
+ * Is the gate to judge here and now?  False in binary upgrade, single-user
+ * mode, extension scripts, parallel workers, autovacuum, logical apply, and
+ * where the mode is off.  Reads catalogs: the caller must be in a valid
+ * transaction.
+ */
+extern bool ig_gate_active(void);
+
+/* Like ig_gate_active, but "auto" counts as enforce: for what is server-wide. */
+extern bool ig_gate_active_server_wide(void);
+
+/*
+ * Apply severity, allowances and mode to the findings of one statement, and
+ * raise: one error for all that is refused, a warning or notice for each of
+ * the others.  Returns when nothing is refused.
+ */
+extern void ig_decide(IgFindings *findings);
+
+/* Judge one change by all rules and decide at once; for the net. */
+extern void ig_decide_change(const IgChange *change);
+
+extern void ig_decide_notice_unused(const IgAllowItem *item);
+extern void ig_decide_init(void);
+
+#endif							/* IG_DECIDE_H */

@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * hooks.h
+ *	  The ways in: what _PG_init installs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_HOOKS_H
+#define IG_HOOKS_H
+
+extern void ig_utility_hook_install(void);
+extern void ig_object_hook_install(void);
+extern bool ig_utility_hook_is_running(void);
+
+/* Was the library loaded by the login event trigger of this session? */
+extern bool ig_loaded_by_login;
+
+#endif							/* IG_HOOKS_H */

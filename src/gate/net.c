@@ -1,0 +1,405 @@
+/*-------------------------------------------------------------------------
+ *
+ * net.c
+ *	  The net under the prediction: see net.h.
+ *
+ * The server calls these just before it starts on the expensive part, so a
+ * refusal here still costs next to nothing.  The rows that it has just written
+ * are not visible to a catalog snapshot yet and are read with SnapshotSelf.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/partition.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_index.h"
+#include "storage/bufmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "gate/decide.h"
+#include "gate/net.h"
+#include "gate/statement.h"
+#include "gate/transaction.h"
+#include "platform/compat.h"
+
+/* What a statement may have been foretold to do to a table. */
+typedef enum Work
+{
+	WORK_REWRITE = 0x01,
+	WORK_BUILD = 0x02,			/* an index is built */
+	WORK_SCAN = 0x04,
+	WORK_DROP = 0x08,
+	WORK_TRUNCATE = 0x10
+} Work;
+
+static int	foretold_work(const IgChange *change);
+static bool is_same_or_below(Oid relid, Oid ancestor);
+static bool is_foretold(Oid relid, Work work);
+static bool is_drop_foretold(const ObjectAddress *address);
+static void judge_unpredicted(IgRelation *rel, Work work);
+static Oid	index_table(Oid indexid);
+static bool has_pages(Oid relid);
+
+/*
+ * The work that a change of this kind may do, whatever its impact says: the
+ * rules have seen the change, so nothing of it comes as a surprise.
+ */
+static int
+foretold_work(const IgChange *change)
+{
+	const IgImpact *impact = &change->impact;
+	int			work = 0;
+
+	if (impact->rewrite)
+		work |= WORK_REWRITE | WORK_BUILD | WORK_SCAN;
+	if (impact->reindex)
+		work |= WORK_BUILD;
+	if (impact->scan || impact->recheck)
+		work |= WORK_SCAN;
+
+	switch (change->kind)
+	{
+		case IG_ADD_COLUMN:
+			if (change->new_column->unique || change->new_column->primary_key)
+				work |= WORK_BUILD | WORK_SCAN;
+			if (change->new_column->checks || change->new_column->references)
+				work |= WORK_SCAN;
+			break;
+		case IG_ADD_CONSTRAINT:
+		case IG_CREATE_INDEX:
+			work |= WORK_BUILD | WORK_SCAN;
+			break;
+		case IG_VALIDATE_CONSTRAINT:
+		case IG_DOMAIN_CONSTRAINT:
+			work |= WORK_SCAN;
+			break;
+		case IG_REINDEX:
+		case IG_CLUSTER:
+		case IG_VACUUM_FULL:
+		case IG_SET_PERSISTENCE:
+		case IG_SET_TABLESPACE:
+		case IG_SET_ACCESS_METHOD:
+		case IG_SET_EXPRESSION:
+		case IG_REFRESH_MATVIEW:
+			work |= WORK_REWRITE | WORK_BUILD | WORK_SCAN;
+			break;
+		case IG_TRUNCATE:
+			work |= WORK_TRUNCATE;
+			break;
+		default:
+			break;
+	}
+	return work;
+}
+
+/*
+ * Is relid the ancestor itself, or a partition or child below it?
+ */
+static bool
+is_same_or_below(Oid relid, Oid ancestor)
+{
+	if (!OidIsValid(ancestor))
+		return false;
+	if (relid == ancestor)
+		return true;
+
+	return list_member_oid(find_all_inheritors(ancestor, NoLock, NULL), relid);
+}
+
+static bool
+is_foretold(Oid relid, Work work)
+{
+	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->changes)
+		{
+			const IgChange *change = (const IgChange *) lfirst(lc);
+
+			if ((foretold_work(change) & work) == 0 || change->rel == NULL)
+				continue;
+			if (is_same_or_below(relid, change->rel->relid))
+				return true;
+			if (change->parent && is_same_or_below(relid, change->parent->relid))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A drop is foretold when a change names the object or lists it among its
+ * victims, or when it is a partition of what goes.
+ */
+static bool
+is_drop_foretold(const ObjectAddress *address)
+{
+	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->changes)
+		{
+			const IgChange *change = (const IgChange *) lfirst(lc);
+			ListCell   *lv;
+
+			if (change->address.classId == address->classId &&
+				change->address.objectId == address->objectId &&
+				change->address.objectSubId == address->objectSubId)
+				return true;
+
+			if (change->kind == IG_DROP_TABLE && address->objectSubId == 0 &&
+				is_same_or_below(address->objectId, change->rel->relid))
+				return true;
+			if (change->kind == IG_DROP_COLUMN && address->objectSubId != 0 &&
+				change->rel->relid != address->objectId &&
+				is_same_or_below(address->objectId, change->rel->relid))
+				return true;
+
+			foreach(lv, change->victims)
+			{
+				const IgVictim *victim = (const IgVictim *) lfirst(lv);
+
+				if (victim->address.classId == address->classId &&
+					victim->address.objectId == address->objectId &&
+					victim->address.objectSubId == address->objectSubId)
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void
+judge_unpredicted(IgRelation *rel, Work work)
+{
+	IgChange	change = {0};
+
+	change.kind = IG_UNPREDICTED_WORK;
+	change.rel = rel;
+	change.impact.lock = AccessExclusiveLock;
+	change.impact.rewrite = (work == WORK_REWRITE);
+	change.impact.reindex = (work == WORK_BUILD);
+	change.impact.scan = (work == WORK_SCAN);
+	ig_decide_change(&change);
+}
+
+/*
+ * The heap of relid is about to be copied.
+ */
+void
+ig_net_rewrite(Oid relid)
+{
+	IgRelation *rel;
+
+	if (is_foretold(relid, WORK_REWRITE))
+		return;
+	rel = ig_relation_load(relid);
+	if (rel == NULL || ig_relation_is_exempt(rel))
+		return;
+	judge_unpredicted(rel, WORK_REWRITE);
+}
+
+/*
+ * A relation was entered into the catalogs.  If it is an index, it is about to
+ * be built, unless it takes over the files of an old one.
+ */
+void
+ig_net_index_build(Oid indexid)
+{
+	Oid			relid = index_table(indexid);
+	IgRelation *rel;
+
+	if (!OidIsValid(relid) || is_foretold(relid, WORK_BUILD))
+		return;
+	rel = ig_relation_load(relid);
+	if (rel == NULL || ig_relation_is_exempt(rel) ||
+		rel->relkind == RELKIND_TOASTVALUE || ig_relation_is_partitioned(rel))
+		return;
+	if (has_pages(indexid))
+		return;
+	judge_unpredicted(rel, WORK_BUILD);
+}
+
+/*
+ * A CHECK or FOREIGN KEY constraint was entered into the catalogs; if it is
+ * entered as valid, the table is about to be read.
+ */
+void
+ig_net_constraint_check(Oid conoid)
+{
+	Relation	pg_constraint;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	Oid			relid = InvalidOid;
+
+	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_constraint_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(conoid));
+	scan = systable_beginscan(pg_constraint, ConstraintOidIndexId, true,
+							  SnapshotSelf, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if ((con->contype == CONSTRAINT_CHECK || con->contype == CONSTRAINT_FOREIGN) &&
+			con->convalidated && !OidIsValid(con->conparentid))
+			relid = con->conrelid;
+	}
+	systable_endscan(scan);
+	table_close(pg_constraint, AccessShareLock);
+
+	if (OidIsValid(relid) && !is_foretold(relid, WORK_SCAN))
+	{
+		IgRelation *rel = ig_relation_load(relid);
+
+		if (rel != NULL && !ig_relation_is_exempt(rel))
+			judge_unpredicted(rel, WORK_SCAN);
+	}
+}
+
+/*
+ * An object is about to be deleted, by whatever way.  Tables, their columns
+ * and the other relations that people name are looked at.
+ */
+void
+ig_net_drop(Oid classid, Oid objid, int32 objsubid)
+{
+	IgChange	change = {0};
+	IgRelation *rel;
+
+	if (classid != RelationRelationId)
+		return;
+	rel = ig_relation_load(objid);
+	if (rel == NULL || ig_relation_is_temp(rel))
+		return;
+
+	ObjectAddressSubSet(change.address, classid, objid, objsubid);
+	if (objsubid == 0 && (rel->relkind == RELKIND_RELATION ||
+						  rel->relkind == RELKIND_PARTITIONED_TABLE))
+		ig_transaction_note_dropped_name(rel->schema, rel->name);
+
+	if (rel->is_new || ig_transaction_created(&change.address) ||
+		is_drop_foretold(&change.address))
+		return;
+
+	change.rel = rel;
+	change.derived = true;
+	if (objsubid != 0)
+	{
+		change.kind = IG_DROP_COLUMN;
+		change.attnum = objsubid;
+		change.column = get_attname(objid, objsubid, true);
+		if (change.column == NULL)
+			return;
+	}
+	else if (rel->relkind == RELKIND_RELATION || rel->relkind == RELKIND_FOREIGN_TABLE ||
+			 rel->relkind == RELKIND_PARTITIONED_TABLE)
+		change.kind = IG_DROP_TABLE;
+	else if (rel->relkind == RELKIND_MATVIEW)
+		change.kind = IG_DROP_MATVIEW;
+	else
+		return;
+
+	ig_decide_change(&change);
+}
+
+/*
+ * A table is about to be emptied by TRUNCATE.
+ */
+void
+ig_net_truncate(Oid relid)
+{
+	IgChange	change = {0};
+	IgRelation *rel;
+
+	if (is_foretold(relid, WORK_TRUNCATE))
+		return;
+	rel = ig_relation_load(relid);
+	if (rel == NULL || ig_relation_is_exempt(rel))
+		return;
+
+	change.kind = IG_TRUNCATE;
+	change.rel = rel;
+	change.derived = true;
+	change.impact.lock = AccessExclusiveLock;
+	ObjectAddressSet(change.address, RelationRelationId, relid);
+	ig_decide_change(&change);
+}
+
+/*
+ * A table is about to lose classes: its security label is being changed.
+ */
+void
+ig_net_unprotect(Oid relid, int lost_classes)
+{
+	IgChange	change = {0};
+
+	if (!ig_gate_active())
+		return;
+	change.rel = ig_relation_load(relid);
+	if (change.rel == NULL)
+		return;
+
+	change.kind = IG_UNPROTECT;
+	change.name = (lost_classes & IG_CLASS_FINANCIAL) == 0 ? "protected" :
+		(lost_classes & IG_CLASS_PROTECTED) == 0 ? "financial" :
+		"financial, protected";
+	ObjectAddressSet(change.address, RelationRelationId, relid);
+	ig_decide_change(&change);
+}
+
+/*
+ * The table of an index that this very command is creating.
+ */
+static Oid
+index_table(Oid indexid)
+{
+	Relation	pg_index;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	Oid			relid = InvalidOid;
+
+	pg_index = table_open(IndexRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_index_indexrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(indexid));
+	scan = systable_beginscan(pg_index, IndexRelidIndexId, true, SnapshotSelf, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		relid = ((Form_pg_index) GETSTRUCT(tuple))->indrelid;
+	systable_endscan(scan);
+	table_close(pg_index, AccessShareLock);
+	return relid;
+}
+
+/*
+ * Does the index have pages already?  Then ALTER TABLE has handed it the files
+ * of its predecessor, and nothing will be built.  The relcache entry is the
+ * one that the running command made, under its lock.
+ */
+static bool
+has_pages(Oid relid)
+{
+	Relation	rel = RelationIdGetRelation(relid);
+	bool		result;
+
+	if (!RelationIsValid(rel))
+		return false;
+	result = RELKIND_HAS_STORAGE(rel->rd_rel->relkind) &&
+		RelationGetNumberOfBlocks(rel) > 0;
+	RelationClose(rel);
+	return result;
+}

@@ -1,0 +1,109 @@
+/*-------------------------------------------------------------------------
+ *
+ * object_hook.c
+ *	  The second way in: object_access_hook, where the truth is.
+ *
+ * It gives the OIDs behind every CASCADE, and it is called just before each
+ * index build and validation scan.  It is also called for the server's own
+ * work (transient tables of a rewrite, re-created constraints), which the
+ * flags tell apart.
+ *
+ * No SPI here, and no description of arbitrary objects: in the middle of a
+ * DROP SCHEMA parts of them are gone already.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/dependency.h"
+#include "catalog/objectaccess.h"
+#include "catalog/pg_attrdef.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_proc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "gate/decide.h"
+#include "gate/hooks.h"
+#include "gate/net.h"
+#include "gate/transaction.h"
+
+static object_access_hook_type prev_object_access = NULL;
+
+static void ig_object_access(ObjectAccessType access, Oid classId, Oid objectId,
+							 int subId, void *arg);
+static void object_created(Oid classid, Oid objid, int subid, bool internal);
+
+void
+ig_object_hook_install(void)
+{
+	prev_object_access = object_access_hook;
+	object_access_hook = ig_object_access;
+}
+
+static void
+ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
+				 void *arg)
+{
+	if (prev_object_access)
+		prev_object_access(access, classId, objectId, subId, arg);
+
+	/* called for each function and schema look-up: leave at once */
+	if (access == OAT_FUNCTION_EXECUTE || access == OAT_NAMESPACE_SEARCH)
+		return;
+	if (!ig_gate_active())
+		return;
+
+	switch (access)
+	{
+		case OAT_POST_CREATE:
+			{
+				ObjectAccessPostCreate *create = (ObjectAccessPostCreate *) arg;
+
+				object_created(classId, objectId, subId,
+							   create != NULL && create->is_internal);
+				break;
+			}
+		case OAT_DROP:
+			{
+				ObjectAccessDrop *drop = (ObjectAccessDrop *) arg;
+
+				/* clean-up of temporary objects and of rewrites */
+				if (drop != NULL && (drop->dropflags & PERFORM_DELETION_INTERNAL) != 0)
+					return;
+				ig_net_drop(classId, objectId, subId);
+				break;
+			}
+		case OAT_TRUNCATE:
+			ig_net_truncate(objectId);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+object_created(Oid classid, Oid objid, int subid, bool internal)
+{
+	if (classid == RelationRelationId && subid == 0)
+	{
+		if (!internal)
+			ig_net_index_build(objid);
+		return;					/* the relcache knows that it is new */
+	}
+
+	/*
+	 * CREATE OR REPLACE FUNCTION comes here as well.  A function that the
+	 * catalog snapshot can see was there before.
+	 */
+	if (classid == ProcedureRelationId &&
+		SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(objid)))
+		return;
+	if (classid == AttrDefaultRelationId)
+		return;
+
+	ig_transaction_note_created(classid, objid, subid);
+	if (classid == ConstraintRelationId && !internal)
+		ig_net_constraint_check(objid);
+}

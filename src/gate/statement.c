@@ -1,0 +1,206 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.c
+ *	  From a parse tree to Changes, and from these to a decision.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "nodes/nodeFuncs.h"
+#include "utils/memutils.h"
+
+#include "gate/decide.h"
+#include "gate/statement.h"
+#include "platform/compat.h"
+#include "rules/rules.h"
+
+IgStatement *ig_statement_current = NULL;
+
+/*
+ * The statement that an event trigger announced while no hook of ours was
+ * below it: the one whose first DDL loaded the library.
+ */
+static IgStatement *event_statement = NULL;
+static SubTransactionId event_subid = InvalidSubTransactionId;
+
+/*
+ * Which statements are looked at.  Everything else leaves the hook after this
+ * one comparison, so nothing here may read a catalog.
+ */
+bool
+ig_statement_is_watched(const Node *parsetree)
+{
+	switch (nodeTag(parsetree))
+	{
+		case T_AlterDatabaseStmt:
+		case T_AlterDomainStmt:
+		case T_AlterEnumStmt:
+		case T_AlterObjectSchemaStmt:
+		case T_AlterPublicationStmt:
+		case T_AlterTableMoveAllStmt:
+		case T_AlterTableStmt:
+		case T_ClusterStmt:
+		case T_CreateSchemaStmt:
+		case T_CreateStmt:
+		case T_CreateForeignTableStmt:
+		case T_CreateTableAsStmt:
+		case T_DropOwnedStmt:
+		case T_DropStmt:
+		case T_DropdbStmt:
+		case T_ExplainStmt:
+		case T_GrantStmt:
+		case T_IndexStmt:
+		case T_ReassignOwnedStmt:
+		case T_RefreshMatViewStmt:
+		case T_ReindexStmt:
+		case T_RenameStmt:
+		case T_TruncateStmt:
+		case T_VacuumStmt:
+			return true;
+		default:
+			return false;
+	}
+}
+
+IgChange *
+ig_change_add(IgStatement *stmt, IgChangeKind kind, IgRelation *rel)
+{
+	IgChange   *change = palloc0(sizeof(IgChange));
+
+	change->kind = kind;
+	change->rel = rel;
+	if (rel != NULL && OidIsValid(rel->relid))
+		ObjectAddressSet(change->address, RelationRelationId, rel->relid);
+	stmt->changes = lappend(stmt->changes, change);
+	return change;
+}
+
+void
+ig_statement_changes(IgStatement *stmt)
+{
+	switch (nodeTag(stmt->parsetree))
+	{
+		case T_AlterTableStmt:
+			ig_changes_alter_table(stmt);
+			break;
+		case T_AlterTableMoveAllStmt:
+			ig_changes_move_all(stmt);
+			break;
+		case T_CreateStmt:
+		case T_CreateForeignTableStmt:
+			ig_changes_create_table(stmt);
+			break;
+		case T_CreateTableAsStmt:
+		case T_ExplainStmt:
+			ig_changes_create_table_as(stmt);
+			break;
+		case T_IndexStmt:
+			ig_changes_create_index(stmt);
+			break;
+		case T_ReindexStmt:
+			ig_changes_reindex(stmt);
+			break;
+		case T_ClusterStmt:
+			ig_changes_cluster(stmt);
+			break;
+		case T_VacuumStmt:
+			ig_changes_vacuum(stmt);
+			break;
+		case T_RefreshMatViewStmt:
+			ig_changes_refresh(stmt);
+			break;
+		case T_DropStmt:
+			ig_changes_drop(stmt);
+			break;
+		case T_DropOwnedStmt:
+			ig_changes_drop_owned(stmt);
+			break;
+		case T_ReassignOwnedStmt:
+			ig_changes_reassign_owned(stmt);
+			break;
+		case T_DropdbStmt:
+			ig_changes_drop_database(stmt);
+			break;
+		case T_TruncateStmt:
+			ig_changes_truncate(stmt);
+			break;
+		case T_RenameStmt:
+			ig_changes_rename(stmt);
+			break;
+		case T_AlterObjectSchemaStmt:
+			ig_changes_set_schema(stmt);
+			break;
+		case T_AlterEnumStmt:
+			ig_changes_alter_enum(stmt);
+			break;
+		case T_AlterDomainStmt:
+			ig_changes_alter_domain(stmt);
+			break;
+		case T_AlterPublicationStmt:
+			ig_changes_alter_publication(stmt);
+			break;
+		case T_GrantStmt:
+			ig_changes_grant(stmt);
+			break;
+		default:
+			break;
+	}
+}
+
+void
+ig_statement_judge(IgStatement *stmt)
+{
+	IgFindings	findings = {NIL};
+	ListCell   *lc;
+
+	ig_statement_changes(stmt);
+	foreach(lc, stmt->changes)
+		ig_rules_judge((const IgChange *) lfirst(lc), &findings);
+
+	if (findings.list != NIL)
+		ig_decide(&findings);
+}
+
+/*
+ * An event trigger announces a statement that no hook of ours has seen.  What
+ * was foretold of it must live until its end, so it goes into the
+ * transaction's memory.
+ */
+void
+ig_statement_set_by_event(const Node *parsetree)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	IgStatement *stmt = palloc0(sizeof(IgStatement));
+
+	stmt->parsetree = parsetree;
+	stmt->location = -1;
+	stmt->query = ig_source_of_session(parsetree);
+	ig_statement_judge(stmt);
+	MemoryContextSwitchTo(old);
+
+	event_statement = stmt;
+	event_subid = GetCurrentSubTransactionId();
+	ig_statement_current = stmt;
+}
+
+void
+ig_statement_end_by_event(void)
+{
+	if (event_statement != NULL && ig_statement_current == event_statement)
+		ig_statement_current = NULL;
+	event_statement = NULL;
+}
+
+/*
+ * A subtransaction, or with InvalidSubTransactionId the transaction, ended.
+ * Statements that a hook announced are taken back by the hook itself.
+ */
+void
+ig_statement_forget(SubTransactionId subid)
+{
+	if (event_statement == NULL || event_subid < subid)
+		return;
+	ig_statement_end_by_event();
+}

@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.h
+ *	  One statement on its way through the gate.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_STATEMENT_H
+#define IG_STATEMENT_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+
+#include "gate/impact.h"
+#include "model/change.h"
+
+typedef struct IgStatement
+{
+	const Node *parsetree;		/* read only; gone once the statement ran */
+	const char *query;			/* source text, NULL where not known */
+	int			location;		/* of the statement in query; -1 = start */
+	int			length;			/* 0 = to the end */
+	const char *default_schema; /* of CREATE SCHEMA's elements, else NULL */
+	List	   *changes;		/* of IgChange */
+	struct IgStatement *outer;	/* the one that this one runs inside of */
+} IgStatement;
+
+/*
+ * The innermost statement that is running, or NULL.  The net asks it what was
+ * foretold; see net.h.
+ */
+extern IgStatement *ig_statement_current;
+
+/*
+ * Judge a statement by parse tree; raises if it is refused.  The caller must
+ * be in a transaction, and owns the memory context that is current.
+ */
+extern void ig_statement_judge(IgStatement *stmt);
+
+/* Does a statement of this kind pass the gate at all?  Cheap; no catalogs. */
+extern bool ig_statement_is_watched(const Node *parsetree);
+
+/* The transaction or subtransaction ended by an error: see statement.c. */
+extern void ig_statement_forget(SubTransactionId subid);
+extern void ig_statement_set_by_event(const Node *parsetree);
+extern void ig_statement_end_by_event(void);
+
+/* Fill changes from the parse tree.  Statements that change nothing add none. */
+extern void ig_statement_changes(IgStatement *stmt);
+
+/* Make a change, append it to the statement and return it. */
+extern IgChange *ig_change_add(IgStatement *stmt, IgChangeKind kind, IgRelation *rel);
+
+/* One function for each kind of statement; change_*.c */
+extern void ig_changes_alter_table(IgStatement *stmt);
+extern void ig_changes_create_table(IgStatement *stmt);
+extern void ig_changes_create_table_as(IgStatement *stmt);
+extern void ig_changes_create_index(IgStatement *stmt);
+extern void ig_changes_reindex(IgStatement *stmt);
+extern void ig_changes_cluster(IgStatement *stmt);
+extern void ig_changes_vacuum(IgStatement *stmt);
+extern void ig_changes_refresh(IgStatement *stmt);
+extern void ig_changes_move_all(IgStatement *stmt);
+extern void ig_changes_drop(IgStatement *stmt);
+extern void ig_changes_drop_owned(IgStatement *stmt);
+extern void ig_changes_drop_database(IgStatement *stmt);
+extern void ig_changes_truncate(IgStatement *stmt);
+extern void ig_changes_rename(IgStatement *stmt);
+extern void ig_changes_set_schema(IgStatement *stmt);
+extern void ig_changes_alter_enum(IgStatement *stmt);
+extern void ig_changes_alter_domain(IgStatement *stmt);
+extern void ig_changes_alter_publication(IgStatement *stmt);
+extern void ig_changes_grant(IgStatement *stmt);
+extern void ig_changes_reassign_owned(IgStatement *stmt);
+
+/* Parts shared between CREATE TABLE and ALTER TABLE; change_column.c,
+ * change_constraint.c */
+struct ParseState;
+extern IgNewColumn *ig_new_column(IgStatement *stmt, IgRelation *rel, ColumnDef *def,
+								  bool may_evaluate, IgImpact *impact);
+extern IgConstraintSpec *ig_constraint_spec(IgStatement *stmt, IgRelation *rel,
+											Constraint *con, const char *column);
+extern IgConstraintSpec *ig_constraint_spec_of(Oid conoid);
+extern bool ig_create_column_is_nullable(const CreateStmt *create, const char *name);
+extern void ig_changes_foreign_key(IgStatement *stmt, IgChange *change);
+extern void ig_changes_partition(IgStatement *stmt, IgRelation *parent,
+								 const PartitionCmd *cmd, bool attach, LOCKMODE lock);
+
+/* source.c: the user's own words, from the source text, by the server's lexer */
+extern char *ig_source_statement(const IgStatement *stmt);
+extern char *ig_source_parenthesis(const IgStatement *stmt, int location, const char *keyword);
+extern char *ig_source_insert_after(const IgStatement *stmt, const char *keyword,
+									const char *insertion);
+extern const char *ig_source_of_session(const Node *parsetree);
+
+/* dependency.c: what a drop would take along */
+typedef struct IgDependents
+{
+	bool		cascades;		/* the server refuses without CASCADE */
+	List	   *victims;		/* of IgVictim: what CASCADE takes along */
+	List	   *parts;			/* of IgVictim: partitions, and other relations
+								 * with rows, that go even without CASCADE */
+} IgDependents;
+
+extern void ig_dependents_find(List *addresses, IgDependents *found);
+extern List *ig_dependents(List *addresses, bool *cascades);
+extern char *ig_describe(const ObjectAddress *address);
+extern List *ig_function_suspects(const char *table, const char *column);
+
+/* change_drop.c, change_drop_part.c: drops that other statements share.  The
+ * changes in named need not be among the statement's. */
+extern void ig_changes_cascade(IgStatement *stmt, List *named, List *addresses,
+							   bool cascade);
+extern void ig_changes_victims(IgStatement *stmt, List *victims);
+extern void ig_changes_locked_parents(IgStatement *stmt);
+extern IgChange *ig_change_drop_column(IgStatement *stmt, IgRelation *rel,
+									   AttrNumber attnum, bool cascade);
+extern IgChange *ig_change_column_lost(IgStatement *stmt, IgRelation *rel,
+									   AttrNumber attnum);
+extern IgChange *ig_change_drop_constraint(IgStatement *stmt, IgRelation *rel,
+										   const char *name, bool cascade);
+extern IgChange *ig_change_constraint_lost(IgStatement *stmt, IgRelation *rel, Oid conoid);
+extern void ig_change_index_lost(IgStatement *stmt, IgRelation *rel, Oid indexid);
+extern bool ig_relation_is_published(Oid relid, bool with_changes);
+
+/* cascade.c: where deletes and updates travel along foreign keys */
+extern List *ig_cascade_paths(const IgRelation *child, const IgConstraintSpec *fk);
+
+#endif							/* IG_STATEMENT_H */

@@ -1,0 +1,33 @@
+/*-------------------------------------------------------------------------
+ *
+ * transaction.h
+ *	  What the running transaction has done so far.
+ *
+ * A relation's own newness is in the relcache and needs no book-keeping here;
+ * this remembers the objects for which the server keeps no such mark, the
+ * names of dropped tables, and the allowances that were used.  A rolled-back
+ * subtransaction takes its part along.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_TRANSACTION_H
+#define IG_TRANSACTION_H
+
+#include "postgres.h"
+
+#include "catalog/objectaddress.h"
+
+extern void ig_transaction_init(void);
+
+/* Objects other than whole relations that this transaction created. */
+extern void ig_transaction_note_created(Oid classid, Oid objid, int32 objsubid);
+extern bool ig_transaction_created(const ObjectAddress *address);
+
+/* Tables that this transaction dropped or renamed away, by name. */
+extern void ig_transaction_note_dropped_name(const char *schema, const char *name);
+extern bool ig_transaction_dropped_name(const char *schema, const char *name);
+
+/* Allowances: which items of the present list were used. */
+extern void ig_transaction_note_allowance(int item);
+
+#endif							/* IG_TRANSACTION_H */

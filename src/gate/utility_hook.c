@@ -1,0 +1,138 @@
+/*-------------------------------------------------------------------------
+ *
+ * utility_hook.c
+ *	  The first way in: ProcessUtility_hook.
+ *
+ * Sees every utility statement once the library is loaded, among them those
+ * for which no event trigger fires: TRUNCATE, VACUUM FULL, CLUSTER, EXPLAIN
+ * ANALYZE CREATE TABLE AS, databases, and up to 16 REINDEX.
+ *
+ * The statement is judged before it runs.  Afterwards the parse tree must not
+ * be touched: a statement that ends the transaction may have freed it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "tcop/utility.h"
+#include "utils/memutils.h"
+
+#include "gate/decide.h"
+#include "gate/hooks.h"
+#include "gate/statement.h"
+
+static ProcessUtility_hook_type prev_ProcessUtility = NULL;
+
+/* How many watched statements of this backend are running inside each other. */
+static int	depth = 0;
+
+static void ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString,
+							  bool readOnlyTree, ProcessUtilityContext context,
+							  ParamListInfo params, QueryEnvironment *queryEnv,
+							  DestReceiver *dest, QueryCompletion *qc);
+
+void
+ig_utility_hook_install(void)
+{
+	prev_ProcessUtility = ProcessUtility_hook;
+	ProcessUtility_hook = ig_ProcessUtility;
+}
+
+/* Is a statement running that this hook has seen? */
+bool
+ig_utility_hook_is_running(void)
+{
+	return depth > 0;
+}
+
+static void
+call_next(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+		  ProcessUtilityContext context, ParamListInfo params,
+		  QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	if (prev_ProcessUtility)
+		prev_ProcessUtility(pstmt, queryString, readOnlyTree, context, params,
+							queryEnv, dest, qc);
+	else
+		standard_ProcessUtility(pstmt, queryString, readOnlyTree, context, params,
+								queryEnv, dest, qc);
+}
+
+/*
+ * Sub-commands were judged with their parent, except the elements of CREATE
+ * SCHEMA, which appear nowhere else.
+ */
+static bool
+is_judged_with_parent(ProcessUtilityContext context)
+{
+	if (context != PROCESS_UTILITY_SUBCOMMAND)
+		return false;
+
+	return ig_statement_current == NULL ||
+		!IsA(ig_statement_current->parsetree, CreateSchemaStmt);
+}
+
+/*
+ * Databases belong to the whole server, so a session in a database without
+ * the extension must not drop one that has it.
+ */
+static bool
+is_gate_active_for(const Node *parsetree)
+{
+	if (IsA(parsetree, DropdbStmt))
+		return ig_gate_active_server_wide();
+	if (IsA(parsetree, RenameStmt) &&
+		((const RenameStmt *) parsetree)->renameType == OBJECT_DATABASE)
+		return ig_gate_active_server_wide();
+
+	return ig_gate_active();
+}
+
+static void
+ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+				  ProcessUtilityContext context, ParamListInfo params,
+				  QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	IgStatement stmt = {0};
+	MemoryContext own;
+	MemoryContext old;
+
+	if (!ig_statement_is_watched(pstmt->utilityStmt) ||
+		is_judged_with_parent(context) ||
+		!is_gate_active_for(pstmt->utilityStmt))
+	{
+		call_next(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+				  dest, qc);
+		return;
+	}
+
+	own = AllocSetContextCreate(CurrentMemoryContext, "invariant_guard statement",
+								ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(own);
+	stmt.parsetree = pstmt->utilityStmt;
+	stmt.outer = ig_statement_current;
+	if (context != PROCESS_UTILITY_SUBCOMMAND)
+	{
+		stmt.query = queryString;
+		stmt.location = pstmt->stmt_location;
+		stmt.length = pstmt->stmt_len;
+	}
+	ig_statement_judge(&stmt);
+	MemoryContextSwitchTo(old);
+
+	depth++;
+	ig_statement_current = &stmt;
+	PG_TRY();
+	{
+		call_next(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+				  dest, qc);
+	}
+	PG_FINALLY();
+	{
+		ig_statement_current = stmt.outer;
+		depth--;
+	}
+	PG_END_TRY();
+
+	MemoryContextDelete(own);
+}
