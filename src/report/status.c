@@ -1,0 +1,439 @@
+/*-------------------------------------------------------------------------
+ *
+ * status.c
+ *	  Which layers of the guard are in force in this session.
+ *
+ * Each layer works without the others, so status() says of each one whether
+ * it is there, how it came to be there, and what is therefore not covered.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_db_role_setting.h"
+#include "catalog/pg_event_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "commands/trigger.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/varlena.h"
+
+#include "gate/decide.h"
+#include "gate/hooks.h"
+#include "platform/compat.h"
+#include "report/status.h"
+
+#define LIBRARY_NAME	"invariant_guard"
+#define STATUS_COLUMNS	4
+
+typedef enum LoadedBy
+{
+	LOADED_BY_SERVER,			/* shared_preload_libraries */
+	LOADED_BY_SESSION,			/* session_preload_libraries */
+	LOADED_BY_LOGIN,			/* the login event trigger */
+	LOADED_BY_STATEMENT			/* the first that needed it */
+} LoadedBy;
+
+/* Statements that fire no event trigger, whatever the extension does. */
+#if IG_HAS_REINDEX_EVENT
+#define REINDEX_IF_UNSEEN	""
+#else
+#define REINDEX_IF_UNSEEN	"REINDEX, "
+#endif
+#define UNSEEN_BY_EVENTS \
+	"TRUNCATE, LOCK TABLE, VACUUM FULL, CLUSTER, " REINDEX_IF_UNSEEN \
+	"EXPLAIN ANALYZE CREATE TABLE AS, REASSIGN OWNED, ALTER SYSTEM, " \
+	"and statements on databases, roles and event triggers"
+
+static const char *const ddl_triggers[] = {
+	"invariant_guard_ddl_start",
+	"invariant_guard_ddl_end",
+	"invariant_guard_drop",
+	"invariant_guard_rewrite",
+	NULL
+};
+
+static const char *const login_triggers[] = {"invariant_guard_login", NULL};
+
+static void put_row(ReturnSetInfo *rsinfo, const char *layer, bool in_force,
+					const char *how, const char *not_covered);
+static void put_hook_rows(ReturnSetInfo *rsinfo);
+static void put_event_trigger_row(ReturnSetInfo *rsinfo);
+static void put_login_row(ReturnSetInfo *rsinfo);
+static void put_mode_row(ReturnSetInfo *rsinfo);
+static LoadedBy how_loaded(void);
+static bool is_library_listed(const char *libraries);
+static bool is_library_file(const char *file);
+static bool are_event_triggers_on(void);
+static char *triggers_not_always(const char *const *names);
+static bool is_trigger_always(const char *name);
+static char *stored_session_preload(Oid database);
+static char *preload_statement(const char *libraries);
+
+PG_FUNCTION_INFO_V1(ig_sql_status);
+PG_FUNCTION_INFO_V1(ig_sql_warn_if_not_preloaded);
+
+/*
+ * invariant_guard.status()
+ */
+Datum
+ig_sql_status(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+
+	put_hook_rows(rsinfo);
+	put_event_trigger_row(rsinfo);
+	put_login_row(rsinfo);
+	put_row(rsinfo, "security labels", true,
+			"the provider is registered in this session", NULL);
+	put_mode_row(rsinfo);
+
+	return (Datum) 0;
+}
+
+/*
+ * invariant_guard.warn_if_not_preloaded(): the last word of the installation.
+ *
+ * What was stored for the database counts too: it holds from the next session
+ * on, which is what the warning is about.
+ */
+Datum
+ig_sql_warn_if_not_preloaded(PG_FUNCTION_ARGS)
+{
+	char	   *stored = stored_session_preload(MyDatabaseId);
+	const char *libraries = stored ? stored : session_preload_libraries_string;
+
+	if (ig_loaded_at_server_start ||
+		is_library_listed(libraries) ||
+		is_library_listed(session_preload_libraries_string))
+		PG_RETURN_VOID();
+
+	/* a login trigger loads it just as early */
+	if (are_event_triggers_on() && triggers_not_always(login_triggers) == NULL)
+		PG_RETURN_VOID();
+
+	ereport(WARNING,
+			(errcode(ERRCODE_WARNING),
+			 errmsg("library \"%s\" is not preloaded", LIBRARY_NAME),
+			 errdetail("Before the first DDL of a session these are not judged: %s.",
+					   UNSEEN_BY_EVENTS),
+			 errhint("%s", preload_statement(libraries))));
+
+	PG_RETURN_VOID();
+}
+
+static void
+put_row(ReturnSetInfo *rsinfo, const char *layer, bool in_force,
+		const char *how, const char *not_covered)
+{
+	Datum		values[STATUS_COLUMNS];
+	bool		nulls[STATUS_COLUMNS] = {false, false, false, false};
+
+	values[0] = CStringGetTextDatum(layer);
+	values[1] = BoolGetDatum(in_force);
+	values[2] = CStringGetTextDatum(how);
+	if (not_covered)
+		values[3] = CStringGetTextDatum(not_covered);
+	else
+	{
+		values[3] = (Datum) 0;
+		nulls[3] = true;
+	}
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/*
+ * Whoever reads this has the library loaded, so the hooks are there; the
+ * question is since when, and whether other sessions have them.  The object
+ * access hook already sees the statement that loads the library, the utility
+ * hook only the next one.
+ */
+static void
+put_hook_rows(ReturnSetInfo *rsinfo)
+{
+	const char *how = NULL;
+	const char *utility_gap = NULL;
+	const char *access_gap = NULL;
+
+	switch (how_loaded())
+	{
+		case LOADED_BY_SERVER:
+			how = "loaded by shared_preload_libraries";
+			utility_gap = "what a subscription applies";
+			access_gap = utility_gap;
+			break;
+		case LOADED_BY_SESSION:
+			how = "loaded by session_preload_libraries";
+			utility_gap = "replication connections before their first DDL; "
+				"DROP DATABASE and ALTER DATABASE in sessions of other databases; "
+				"what a subscription applies";
+			access_gap = "TRUNCATE in replication connections before their first DDL; "
+				"what a subscription applies";
+			break;
+		case LOADED_BY_LOGIN:
+			how = "loaded by the login event trigger";
+			utility_gap = "sessions that connect while event_triggers is off; "
+				"DROP DATABASE and ALTER DATABASE in sessions of other databases; "
+				"what a subscription applies";
+			access_gap = "TRUNCATE in sessions that connect while event_triggers is off; "
+				"what a subscription applies";
+			break;
+		case LOADED_BY_STATEMENT:
+			how = "loaded by a statement of this session: the first DDL, "
+				"LOAD, or a function of the extension";
+			utility_gap = "in sessions that do not load the library as they connect, "
+				"before their first DDL: " UNSEEN_BY_EVENTS;
+			access_gap = "in sessions that do not load the library as they connect, "
+				"before their first DDL: TRUNCATE";
+			break;
+	}
+
+	put_row(rsinfo, "utility hook", true, how, utility_gap);
+	put_row(rsinfo, "object access hook", true, how, access_gap);
+}
+
+static LoadedBy
+how_loaded(void)
+{
+	if (ig_loaded_at_server_start)
+		return LOADED_BY_SERVER;
+	if (is_library_listed(session_preload_libraries_string))
+		return LOADED_BY_SESSION;
+	if (ig_loaded_by_login)
+		return LOADED_BY_LOGIN;
+	return LOADED_BY_STATEMENT;
+}
+
+static void
+put_event_trigger_row(ReturnSetInfo *rsinfo)
+{
+	char	   *missing = triggers_not_always(ddl_triggers);
+
+	if (missing)
+		put_row(rsinfo, "event triggers", false,
+				psprintf("missing or not enabled always: %s", missing),
+				"all DDL of sessions that do not preload the library; "
+				"table rewrites that no rule predicted");
+	else if (!are_event_triggers_on())
+		put_row(rsinfo, "event triggers", false,
+				"the setting event_triggers is off",
+				"all DDL of sessions that do not preload the library; "
+				"table rewrites that no rule predicted");
+	else
+		put_row(rsinfo, "event triggers", true,
+				"enabled always, so in replica role too",
+				"left to the utility hook: " UNSEEN_BY_EVENTS);
+}
+
+static void
+put_login_row(ReturnSetInfo *rsinfo)
+{
+	const char *layer = "login event trigger";
+
+	if (!IG_HAS_LOGIN_EVENT)
+		put_row(rsinfo, layer, false, "PostgreSQL has it from version 17 on",
+				"sessions that do not preload the library, before their first DDL");
+	else if (triggers_not_always(login_triggers) != NULL)
+		put_row(rsinfo, layer, false, "missing or not enabled always",
+				"sessions that do not preload the library, before their first DDL");
+	else if (!are_event_triggers_on())
+		put_row(rsinfo, layer, false, "the setting event_triggers is off",
+				"sessions that do not preload the library, before their first DDL");
+	else
+		put_row(rsinfo, layer, true,
+				"enabled always: loads the library when a session connects", NULL);
+}
+
+static void
+put_mode_row(ReturnSetInfo *rsinfo)
+{
+	IgMode		mode = ig_effective_mode();
+	const char *gap = NULL;
+	char	   *how;
+
+	if (ig_guc_mode != IG_MODE_AUTO)
+		how = psprintf("%s, as invariant_guard.mode says", ig_mode_name(mode));
+	else
+		how = psprintf("%s: invariant_guard.mode is auto, and the extension is %s in this database",
+					   ig_mode_name(mode),
+					   mode == IG_MODE_OFF ? "not created" : "created");
+
+	if (mode == IG_MODE_OFF)
+		gap = "everything: no statement is judged";
+	else if (mode == IG_MODE_OBSERVE)
+		gap = "nothing is refused: findings go to the server log";
+	else if (mode == IG_MODE_WARN)
+		gap = "nothing is refused: errors are warnings";
+
+	put_row(rsinfo, "mode", mode != IG_MODE_OFF, how, gap);
+}
+
+/*
+ * Is the library in a list of libraries, as these settings hold it?
+ */
+static bool
+is_library_listed(const char *libraries)
+{
+	List	   *files;
+	ListCell   *lc;
+
+	if (libraries == NULL ||
+		!SplitDirectoriesString(pstrdup(libraries), ',', &files))
+		return false;
+
+	foreach(lc, files)
+	{
+		if (is_library_file((const char *) lfirst(lc)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * invariant_guard, $libdir/invariant_guard, /a/path/invariant_guard.so
+ */
+static bool
+is_library_file(const char *file)
+{
+	const char *base = last_dir_separator(file);
+
+	base = base ? base + 1 : file;
+	return strcmp(base, LIBRARY_NAME) == 0 ||
+		strcmp(base, LIBRARY_NAME DLSUFFIX) == 0;
+}
+
+/*
+ * From 17 on a superuser can switch off all event triggers of a session.
+ */
+static bool
+are_event_triggers_on(void)
+{
+	const char *value = GetConfigOption("event_triggers", true, false);
+
+	return value == NULL || strcmp(value, "on") == 0;
+}
+
+/*
+ * The triggers that are not there or do not fire always; NULL if all do.
+ */
+static char *
+triggers_not_always(const char *const *names)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (; *names; names++)
+	{
+		if (!is_trigger_always(*names))
+			appendStringInfo(&buf, "%s%s", buf.len > 0 ? ", " : "", *names);
+	}
+	return buf.len > 0 ? buf.data : NULL;
+}
+
+/*
+ * A trigger of the right name that calls another's function is none of ours.
+ */
+static bool
+is_trigger_always(const char *name)
+{
+	HeapTuple	tuple;
+	Form_pg_event_trigger form;
+	bool		always;
+
+	tuple = SearchSysCache1(EVENTTRIGGERNAME, CStringGetDatum(name));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+
+	form = (Form_pg_event_trigger) GETSTRUCT(tuple);
+	always = form->evtenabled == TRIGGER_FIRES_ALWAYS &&
+		get_func_namespace(form->evtfoid) == get_namespace_oid("invariant_guard", true);
+	ReleaseSysCache(tuple);
+	return always;
+}
+
+/*
+ * What ALTER DATABASE ... SET session_preload_libraries stored, or NULL.
+ */
+static char *
+stored_session_preload(Oid database)
+{
+	static const char prefix[] = "session_preload_libraries=";
+	Relation	rel;
+	SysScanDesc scan;
+	ScanKeyData keys[2];
+	HeapTuple	tuple;
+	char	   *value = NULL;
+
+	ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase,
+				BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(database));
+	ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole,
+				BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(InvalidOid));
+
+	rel = table_open(DbRoleSettingRelationId, AccessShareLock);
+	scan = systable_beginscan(rel, DbRoleSettingDatidRolidIndexId, true, NULL, 2, keys);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool		isnull;
+		Datum		config = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
+										  RelationGetDescr(rel), &isnull);
+		Datum	   *items = NULL;
+		bool	   *nulls = NULL;
+		int			nitems = 0;
+
+		if (!isnull)
+			deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false,
+							  TYPALIGN_INT, &items, &nulls, &nitems);
+		for (int i = 0; i < nitems; i++)
+		{
+			char	   *item = nulls[i] ? NULL : TextDatumGetCString(items[i]);
+
+			if (item && pg_strncasecmp(item, prefix, strlen(prefix)) == 0)
+				value = item + strlen(prefix);
+		}
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return value;
+}
+
+/*
+ * The statement that adds the library to what is preloaded already.  Each
+ * library is a literal of its own: one literal that holds a list would be
+ * taken for one name.
+ */
+static char *
+preload_statement(const char *libraries)
+{
+	StringInfoData buf;
+	List	   *files = NIL;
+	ListCell   *lc;
+	char	   *database = get_database_name(MyDatabaseId);
+
+	if (libraries &&
+		!SplitDirectoriesString(pstrdup(libraries), ',', &files))
+		files = NIL;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "ALTER DATABASE %s SET session_preload_libraries = ",
+					 quote_identifier(database ? database : "?"));
+	foreach(lc, files)
+		appendStringInfo(&buf, "%s, ", quote_literal_cstr((const char *) lfirst(lc)));
+	appendStringInfo(&buf, "%s;", quote_literal_cstr(LIBRARY_NAME));
+	return buf.data;
+}
