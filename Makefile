@@ -1,0 +1,157 @@
+# invariant_guard: a PostgreSQL extension that refuses risky DDL
+#
+#	make				build for the server that PG_CONFIG belongs to
+#	make install		install into that server
+#	make installcheck	regression and isolation tests against a running server
+#
+# The targets below need nothing but make and a shell.  Where the machine is
+# a Debian one and they run as root, they install what is missing.
+#
+#	make demo			what the guard does, in a throw-away cluster
+#	make test			every test, in a throw-away cluster
+#	make test-all		the same on 15, 17 and 18; the latter two in chroots
+#	make check-style	what a script can see of the house style
+#	make replay DIR=...	replay a folder of SQL migrations, count the findings
+
+MODULE_big = invariant_guard
+EXTENSION = invariant_guard
+
+ig_top := $(dir $(lastword $(MAKEFILE_LIST)))
+ig_version := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" $(ig_top)invariant_guard.control)
+
+OBJS = \
+	src/invariant_guard.o \
+	src/platform/catalog.o \
+	src/platform/label.o \
+	src/platform/list_setting.o \
+	src/platform/relation.o \
+	src/platform/settings.o \
+	src/model/finding.o \
+	src/gate/cascade.o \
+	src/gate/change_alter_table.o \
+	src/gate/change_column.o \
+	src/gate/change_constraint.o \
+	src/gate/change_create.o \
+	src/gate/change_drop.o \
+	src/gate/change_drop_part.o \
+	src/gate/change_other.o \
+	src/gate/change_owned.o \
+	src/gate/change_partition.o \
+	src/gate/change_storage.o \
+	src/gate/change_truncate.o \
+	src/gate/decide.o \
+	src/gate/dependency.o \
+	src/gate/event_triggers.o \
+	src/gate/impact_alter_type.o \
+	src/gate/impact_alter_type_rebuild.o \
+	src/gate/impact_alter_type_recheck.o \
+	src/gate/impact_attach.o \
+	src/gate/impact_common.o \
+	src/gate/impact_narrowing.o \
+	src/gate/impact_not_null.o \
+	src/gate/net.o \
+	src/gate/object_hook.o \
+	src/gate/source.o \
+	src/gate/statement.o \
+	src/gate/transaction.o \
+	src/gate/utility_hook.o \
+	src/rules/add_column.o \
+	src/rules/allowance.o \
+	src/rules/alter_column.o \
+	src/rules/constraint.o \
+	src/rules/cure.o \
+	src/rules/domain.o \
+	src/rules/drop.o \
+	src/rules/financial.o \
+	src/rules/guard.o \
+	src/rules/index.o \
+	src/rules/partition.o \
+	src/rules/rename.o \
+	src/rules/rules.o \
+	src/rules/table.o \
+	src/rules/truncate.o \
+	src/report/protect.o \
+	src/report/rules_view.o \
+	src/report/status.o
+
+DATA_built = invariant_guard--$(ig_version).sql
+
+# The tests, by name.  Regression tests expect the library to be preloaded
+# into the sessions of the test database (session_preload_libraries).
+REGRESS = gate settings labels status
+REGRESS_OPTS =
+
+ISOLATION = allowance label_change refusal_before_lock
+ISOLATION_OPTS = --inputdir=$(ig_top)test
+
+EXTRA_CLEAN = build $(OBJS:.o=.d)
+
+# Warnings are errors; "make WERROR=" lets an unknown compiler have its say.
+WERROR = -Werror
+PG_CFLAGS = -std=gnu99 -Wall -Wextra -Wmissing-prototypes -Wpointer-arith \
+	-Wdeclaration-after-statement -Werror=vla -Wshadow \
+	-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+	$(WERROR) -fvisibility=hidden -MMD -MP
+
+PG_CPPFLAGS = -I$(ig_top)src -DIG_VERSION='"$(ig_version)"'
+ig_link_linux = -Wl,-z,relro -Wl,-z,now
+SHLIB_LINK = $(if $(filter linux,$(PORTNAME)),$(ig_link_linux))
+
+# Bitcode for JIT would need clang, and no function of ours is inlined into
+# expressions.  Header dependencies are kept beside the objects, since some
+# of the files in different folders share a name.
+override with_llvm := no
+override autodepend :=
+
+.DEFAULT_GOAL := all
+
+PG_CONFIG = pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(wildcard $(PGXS)),)
+include $(PGXS)
+-include $(OBJS:.o=.d)
+
+# The parts of the install script, in the order of their names.  A login event
+# trigger exists since 17.
+ig_no_login = $(if $(filter 15 16,$(MAJORVERSION)),%/11_login.sql)
+ig_parts := $(filter-out $(ig_no_login),$(sort $(wildcard $(ig_top)src/install/*.sql)))
+
+$(DATA_built): $(ig_parts) $(ig_top)invariant_guard.control $(ig_top)Makefile
+	cat $(ig_parts) > $@
+
+else
+
+all install installcheck:
+	@echo "make: the headers of a PostgreSQL server were not found by '$(PG_CONFIG) --pgxs'." >&2
+	@echo "Install them (Debian: postgresql-server-dev-15), or set PG_CONFIG." >&2
+	@exit 1
+
+clean distclean:
+	rm -rf $(EXTRA_CLEAN) $(OBJS) $(DATA_built) invariant_guard.so
+
+endif
+
+# What the scripts below ask of this file.
+print-%:
+	@echo $($*)
+
+# Recipes get PG_CONFIG only where it was chosen; else the scripts search.
+ig_server = $(if $(filter-out file default,$(origin PG_CONFIG)),PG_CONFIG='$(PG_CONFIG)')
+
+demo:
+	@$(ig_server) $(ig_top)test/demo/demo.sh
+
+test:
+	@$(ig_server) $(ig_top)test/setup/run_tests.sh
+
+test-all:
+	@$(ig_server) $(ig_top)test/setup/run_all.sh
+
+check-style:
+	@$(ig_top)test/setup/check_style.sh $(wildcard invariant_guard.so)
+
+replay:
+	@test -n "$(DIR)" || { echo "usage: make replay DIR=folder-of-sql-files" >&2; exit 2; }
+	@$(ig_server) $(ig_top)test/replay/replay.sh $(REPLAY_OPTS) "$(DIR)"
+
+.PHONY: demo test test-all check-style replay

@@ -1,0 +1,39 @@
+#!/bin/sh
+#
+# run.sh
+#	  Compare the gate's predictions with what the server does.
+#
+# usage: run.sh <pg_config> <work directory> [psql options]
+#
+# Builds the helper library from this directory and the gate's sources into
+# the work directory, which the server must be able to read, runs every case
+# and prints the differences.  Exits with 1 if there are any.  The connection
+# must be a superuser's; everything happens in the schemas exact, types and x.
+#
+set -e
+pg_config=$1
+work=$2
+shift 2
+here=$(cd "$(dirname "$0")" && pwd)
+src=$here/../../src
+cc -shared -fPIC -O1 -g -std=gnu99 -I"$src" -I"$($pg_config --includedir-server)" \
+	"$here/predict.c" "$src"/gate/impact_*.c -o "$work/exact.so"
+chmod 755 "$work/exact.so"
+
+is18=$(psql -XAtq "$@" -c "select current_setting('server_version_num')::int >= 180000")
+cd "$here"
+psql -Xq "$@" -v library="$work/exact" -v is18="$is18" \
+	-f frame.sql -f type_cases.sql -f other_cases.sql -c 'call exact.run()'
+psql -XAtq "$@" <<'SQL'
+select format('%s cases, %s ran, %s refused by the server, %s rewrites, %s rebuilds, %s checks',
+	(select count(*) from exact.cases), count(*), count(failed), count(rewritten),
+	count(rebuilt) filter (where rewritten is null),
+	count(*) filter (where rewritten is null and (verified is not null or validated is not null)))
+from exact.results;
+select format('%s more refused by both: %s', count(*), left(failed, 60))
+from exact.refused_by_both group by left(failed, 60) order by 1;
+select what, count(*) from exact.differences group by what order by what;
+\x
+select * from exact.differences order by id limit 20;
+SQL
+test "$(psql -XAtq "$@" -c 'select count(*) from exact.differences')" = 0
