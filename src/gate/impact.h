@@ -72,6 +72,18 @@ typedef struct IgRetype
 	bool		rewrites;		/* the heaps are copied */
 } IgRetype;
 
+/* What depends on the column, in any of the tables. */
+typedef struct IgRetypeDependents
+{
+	List	   *indexes;		/* of Oid, without those of constraints */
+	List	   *constraints;	/* of Oid */
+} IgRetypeDependents;
+
+/* impact_alter_type_tables.c: the tables and what depends on the column */
+extern bool ig_retype_is_key(Relation relation, AttrNumber attnum);
+extern List *ig_retype_tables(Relation relation, const char *column);
+extern bool ig_retype_allowed(const IgRetype *retype, IgRetypeDependents *dependents);
+
 /* impact_alter_type_rebuild.c: the indexes */
 typedef enum IgIndexFate
 {

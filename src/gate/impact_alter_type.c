@@ -15,25 +15,12 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/relation.h"
-#include "access/sysattr.h"
-#include "access/table.h"
 #include "catalog/dependency.h"
 #include "catalog/index.h"
-#include "catalog/indexing.h"
 #include "catalog/partition.h"
-#include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_depend.h"
-#include "catalog/pg_inherits.h"
-#include "catalog/pg_policy.h"
-#include "catalog/pg_proc.h"
-#include "catalog/pg_publication_rel.h"
-#include "catalog/pg_rewrite.h"
-#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -58,31 +45,18 @@
 #include "gate/impact.h"
 #include "platform/compat.h"
 
-/* What depends on the column, in any of the tables. */
-typedef struct Dependents
-{
-	List	   *indexes;		/* of Oid, without those of constraints */
-	List	   *constraints;	/* of Oid */
-} Dependents;
-
 static bool retype_init(IgRetype *retype, Relation relation, AttrNumber attnum,
 						const ColumnDef *def, ParseState *pstate);
 static void describe_types(const IgRetype *retype, int32 old_typmod, IgTypeChange *change);
 static char *type_sql(Oid type, int32 typmod, Oid collation);
 static Node *using_expression(Relation relation, const ColumnDef *def, ParseState *pstate);
 static bool may_change(Relation relation, AttrNumber attnum, bool has_using);
-static bool is_partition_key(Relation relation, AttrNumber attnum);
 static Node *conversion(const IgRetype *retype, Relation relation, AttrNumber attnum,
 						Node *expr, ParseState *pstate);
-static List *affected_tables(Relation relation, const char *column);
-static List *typed_tables(Oid rowtype);
-static bool tables_allow(const IgRetype *retype, Dependents *dependents);
-static bool default_fits(const IgRetype *retype, Relation relation, AttrNumber attnum);
-static bool find_dependents(Oid relid, AttrNumber attnum, Dependents *dependents);
 static Node *find_blocker(Node *expr, AttrNumber attnum);
 static char *rewrite_reason(Node *blocker, const char *new_sql);
 static bool any_heap_rewritten(const IgRetype *retype);
-static bool keep_heaps(const IgRetype *retype, Dependents *dependents, IgImpact *impact);
+static bool keep_heaps(const IgRetype *retype, const IgRetypeDependents *dependents, IgImpact *impact);
 
 static void
 impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char *query,
@@ -90,7 +64,7 @@ impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char
 {
 	ParseState *pstate = make_parsestate(NULL);
 	IgRetype	retype = {0};
-	Dependents	dependents = {NIL, NIL};
+	IgRetypeDependents dependents = {NIL, NIL};
 	IgImpact	found = *impact;
 	Node	   *expr;
 	Node	   *blocker = NULL;
@@ -104,7 +78,12 @@ impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char
 		return;
 	describe_types(&retype, att->atttypmod, change);
 
-	if (att->attgenerated != IG_GENERATED_VIRTUAL)
+	if (att->attgenerated == IG_GENERATED_VIRTUAL)
+	{
+		if (get_typtype(retype.new_type) == TYPTYPE_DOMAIN)
+			return;
+	}
+	else
 	{
 		expr = conversion(&retype, relation, attnum, expr, pstate);
 		if (expr == NULL)
@@ -113,8 +92,8 @@ impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char
 	}
 
 	retype.rewrites = blocker != NULL;
-	retype.tables = affected_tables(relation, retype.column);
-	if (!tables_allow(&retype, &dependents) ||
+	retype.tables = ig_retype_tables(relation, retype.column);
+	if (!ig_retype_allowed(&retype, &dependents) ||
 		!keep_heaps(&retype, &dependents, &found))
 		return;
 
@@ -187,17 +166,7 @@ may_change(Relation relation, AttrNumber attnum, bool has_using)
 	}
 	return att->attinhcount == 0 && !OidIsValid(relation->rd_rel->reloftype) &&
 		!(att->attgenerated && has_using) &&
-		!is_partition_key(relation, attnum);
-}
-
-static bool
-is_partition_key(Relation relation, AttrNumber attnum)
-{
-	bool		is_expr;
-
-	return has_partition_attrs(relation,
-							   bms_make_singleton(attnum - FirstLowInvalidHeapAttributeNumber),
-							   &is_expr);
+		!ig_retype_is_key(relation, attnum);
 }
 
 /*
@@ -277,183 +246,6 @@ conversion(const IgRetype *retype, Relation relation, AttrNumber attnum,
 	assign_expr_collations(pstate, expr);
 	expr = ig_expand_generated(expr, relation);
 	return (Node *) expression_planner((Expr *) expr);
-}
-
-/*
- * The relation and all that get the change through it, parents first.  NIL if
- * the server will refuse: a child has the column from elsewhere, too.
- */
-static List *
-affected_tables(Relation relation, const char *column)
-{
-	List	   *nparents;
-	List	   *relids;
-	ListCell   *lc;
-	ListCell   *lp;
-
-	if (relation->rd_rel->relkind == RELKIND_COMPOSITE_TYPE)
-		return lcons_oid(RelationGetRelid(relation),
-						 typed_tables(relation->rd_rel->reltype));
-
-	relids = find_all_inheritors(RelationGetRelid(relation), NoLock, &nparents);
-	forboth(lc, relids, lp, nparents)
-	{
-		HeapTuple	tuple;
-		bool		from_elsewhere;
-
-		if (lfirst_oid(lc) == RelationGetRelid(relation))
-			continue;
-		tuple = SearchSysCacheAttName(lfirst_oid(lc), column);
-		if (!HeapTupleIsValid(tuple))
-			return NIL;
-		from_elsewhere = ((Form_pg_attribute) GETSTRUCT(tuple))->attinhcount > lfirst_int(lp);
-		ReleaseSysCache(tuple);
-		if (from_elsewhere)
-			return NIL;
-	}
-	return relids;
-}
-
-/*
- * The tables OF a composite type: ALTER TYPE ... CASCADE changes them, too.
- */
-static List *
-typed_tables(Oid rowtype)
-{
-	List	   *result = NIL;
-	Relation	pg_class = table_open(RelationRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_class_reloftype, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(rowtype));
-	scan = systable_beginscan(pg_class, InvalidOid, false, NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		result = lappend_oid(result, ((Form_pg_class) GETSTRUCT(tuple))->oid);
-	systable_endscan(scan);
-	table_close(pg_class, AccessShareLock);
-	return result;
-}
-
-/*
- * Collect the dependents of the column in all tables.  False if any table or
- * dependent makes the server refuse.
- */
-static bool
-tables_allow(const IgRetype *retype, Dependents *dependents)
-{
-	ListCell   *lc;
-
-	foreach(lc, retype->tables)
-	{
-		Relation	relation = try_relation_open(lfirst_oid(lc), AccessShareLock);
-		AttrNumber	attnum;
-		bool		allowed;
-
-		if (relation == NULL)
-			return false;
-		attnum = get_attnum(RelationGetRelid(relation), retype->column);
-		allowed = attnum > 0 &&
-			!is_partition_key(relation, attnum) &&
-			default_fits(retype, relation, attnum) &&
-			find_dependents(RelationGetRelid(relation), attnum, dependents);
-		relation_close(relation, AccessShareLock);
-		if (!allowed)
-			return false;
-	}
-	return retype->tables != NIL;
-}
-
-/*
- * Can the column's default be turned into the new type?
- */
-static bool
-default_fits(const IgRetype *retype, Relation relation, AttrNumber attnum)
-{
-	Node	   *expr;
-
-	if (!TupleDescAttr(RelationGetDescr(relation), attnum - 1)->atthasdef)
-		return true;
-	expr = build_column_default(relation, attnum);
-	if (expr == NULL)
-		return true;
-
-	expr = strip_implicit_coercions(expr);
-	return coerce_to_target_type(NULL, expr, exprType(expr),
-								 retype->new_type, retype->new_typmod,
-								 COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1) != NULL;
-}
-
-/*
- * Enter one dependent.  False if its kind keeps the column from being changed
- * (RememberAllDependentForRebuilding).
- */
-static bool
-add_dependent(Form_pg_depend depend, Oid relid, AttrNumber attnum, Dependents *dependents)
-{
-	switch (depend->classid)
-	{
-		case RelationRelationId:
-			{
-				char		relkind = get_rel_relkind(depend->objid);
-				Oid			constraint;
-
-				if (relkind != RELKIND_INDEX && relkind != RELKIND_PARTITIONED_INDEX)
-					return true;
-				constraint = get_index_constraint(depend->objid);
-				if (OidIsValid(constraint))
-					dependents->constraints =
-						list_append_unique_oid(dependents->constraints, constraint);
-				else
-					dependents->indexes =
-						list_append_unique_oid(dependents->indexes, depend->objid);
-				return true;
-			}
-		case ConstraintRelationId:
-			dependents->constraints =
-				list_append_unique_oid(dependents->constraints, depend->objid);
-			return true;
-		case AttrDefaultRelationId:
-			{
-				Oid			own = GetAttrDefaultOid(relid, attnum);
-
-				/* else it is a generated column's */
-				return own == depend->objid;
-			}
-		case ProcedureRelationId:
-		case RewriteRelationId:
-		case TriggerRelationId:
-		case PolicyRelationId:
-		case PublicationRelRelationId:
-			return false;
-		default:
-			return true;
-	}
-}
-
-static bool
-find_dependents(Oid relid, AttrNumber attnum, Dependents *dependents)
-{
-	Relation	pg_depend = table_open(DependRelationId, AccessShareLock);
-	ScanKeyData key[3];
-	SysScanDesc scan;
-	HeapTuple	tuple;
-	bool		allowed = true;
-
-	ScanKeyInit(&key[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(RelationRelationId));
-	ScanKeyInit(&key[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	ScanKeyInit(&key[2], Anum_pg_depend_refobjsubid, BTEqualStrategyNumber, F_INT4EQ,
-				Int32GetDatum((int32) attnum));
-
-	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true, NULL, 3, key);
-	while (allowed && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		allowed = add_dependent((Form_pg_depend) GETSTRUCT(tuple), relid, attnum, dependents);
-	systable_endscan(scan);
-	table_close(pg_depend, AccessShareLock);
-	return allowed;
 }
 
 /*
@@ -585,7 +377,7 @@ keep_index(const IgRetype *retype, Oid indexid, IgImpact *impact)
  * which it does with a rewrite as well.
  */
 static bool
-keep_heaps(const IgRetype *retype, Dependents *dependents, IgImpact *impact)
+keep_heaps(const IgRetype *retype, const IgRetypeDependents *dependents, IgImpact *impact)
 {
 	ListCell   *lc;
 

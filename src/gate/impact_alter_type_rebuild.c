@@ -185,6 +185,7 @@ resolve_key(NewIndex *new_index, int key)
 	if ((old_opclass == TEXT_BTREE_PATTERN_OPS_OID ||
 		 old_opclass == VARCHAR_BTREE_PATTERN_OPS_OID ||
 		 old_opclass == BPCHAR_BTREE_PATTERN_OPS_OID) &&
+		OidIsValid(new_index->collations[key]) &&
 		!get_collation_isdeterministic(new_index->collations[key]))
 		return false;
 

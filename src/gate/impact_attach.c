@@ -36,6 +36,7 @@
 #include "utils/lsyscache.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
+#include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
 #include "gate/impact.h"
@@ -46,11 +47,13 @@
 
 static void impact_on(Relation parent, Relation part, const PartitionBoundSpec *bound,
 					  IgImpact *impact);
+static bool has_columns_of(Relation relation, Relation other, bool same_type);
 static void check_partition(Relation parent, Relation part, List *bound, IgImpact *impact);
 static void check_default(Relation parent, List *bound, bool is_attach, IgImpact *impact);
 static void check_constraint(Relation relation, List *constraint, const char *reason,
 							 IgImpact *impact);
 static void check_default_leaf(Relation leaf, List *constraint, IgImpact *impact);
+static void add_proof(Relation relation, List *constraint, IgImpact *impact);
 static void check_indexes(Relation parent, Relation part, IgImpact *impact);
 static bool must_build(Relation parent, Relation parent_index, Relation part, List **used);
 static bool has_index(Relation parent, Relation parent_index, Relation part, List **used);
@@ -58,7 +61,7 @@ static bool index_matches(Relation index, Relation parent_index, Oid relid,
 						  Oid parent_constraint, AttrMap *attmap);
 static void check_foreign_keys(Relation parent, Relation part, IgImpact *impact);
 static bool merges_foreign_key(HeapTuple wanted, Relation part, AttrMap *attmap,
-							   bool *validates);
+							   char **checked);
 
 /*
  * The caller has checked that the current user owns the parent: constraints
@@ -96,7 +99,9 @@ impact_on(Relation parent, Relation part, const PartitionBoundSpec *bound, IgImp
 	List	   *bound_constraint;
 
 	/* what the server refuses */
-	if (part != NULL && part->rd_rel->relispartition)
+	if (part != NULL &&
+		(part->rd_rel->relispartition || OidIsValid(part->rd_rel->reloftype) ||
+		 !has_columns_of(part, parent, true) || !has_columns_of(parent, part, false)))
 		return;
 
 	spec = transformPartitionBound(make_parsestate(NULL), parent,
@@ -114,6 +119,34 @@ impact_on(Relation parent, Relation part, const PartitionBoundSpec *bound, IgImp
 	}
 	if (!spec->is_default)
 		check_default(parent, bound_constraint, part != NULL, impact);
+}
+
+/*
+ * Has the relation a column for each one of the other, found by name?
+ */
+static bool
+has_columns_of(Relation relation, Relation other, bool same_type)
+{
+	TupleDesc	desc = RelationGetDescr(relation);
+
+	for (int i = 0; i < RelationGetDescr(other)->natts; i++)
+	{
+		Form_pg_attribute wanted = TupleDescAttr(RelationGetDescr(other), i);
+		AttrNumber	attnum;
+		Form_pg_attribute att;
+
+		if (wanted->attisdropped)
+			continue;
+		attnum = get_attnum(RelationGetRelid(relation), NameStr(wanted->attname));
+		if (attnum <= 0 || attnum > desc->natts)
+			return false;
+		att = TupleDescAttr(desc, attnum - 1);
+		if (same_type &&
+			(att->atttypid != wanted->atttypid || att->atttypmod != wanted->atttypmod ||
+			 att->attcollation != wanted->attcollation))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -189,6 +222,23 @@ check_default_leaf(Relation leaf, List *constraint, IgImpact *impact)
 	if (impact->reason == NULL)
 		impact->reason = NOT_IN_DEFAULT_REASON;
 	ig_impact_add_table(impact, leaf);
+	add_proof(leaf, constraint, impact);
+}
+
+/*
+ * Remember what a CHECK of the relation would have to say.
+ */
+static void
+add_proof(Relation relation, List *constraint, IgImpact *impact)
+{
+	IgProof    *proof = palloc(sizeof(IgProof));
+
+	proof->relid = RelationGetRelid(relation);
+	proof->check = deparse_expression((Node *) make_ands_explicit(copyObject(constraint)),
+									  deparse_context_for(RelationGetRelationName(relation),
+														  RelationGetRelid(relation)),
+									  false, false);
+	impact->proofs = lappend(impact->proofs, proof);
 }
 
 /*
@@ -208,6 +258,7 @@ check_constraint(Relation relation, List *constraint, const char *reason, IgImpa
 		if (impact->reason == NULL)
 			impact->reason = pstrdup(reason);
 		ig_impact_add_table(impact, relation);
+		add_proof(relation, constraint, impact);
 	}
 	else if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 	{
@@ -311,22 +362,8 @@ has_index(Relation parent, Relation parent_index, Relation part, List **used)
 	return false;
 }
 
-static char
-constraint_type(Oid constraint)
-{
-	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
-	char		result = '\0';
-
-	if (HeapTupleIsValid(tuple))
-	{
-		result = ((Form_pg_constraint) GETSTRUCT(tuple))->contype;
-		ReleaseSysCache(tuple);
-	}
-	return result;
-}
-
 /*
- * The index of a constraint is matched only by that of such a constraint.
+ * The index of a constraint is matched only by that of a constraint.
  */
 static bool
 index_matches(Relation index, Relation parent_index, Oid relid, Oid parent_constraint,
@@ -343,7 +380,7 @@ index_matches(Relation index, Relation parent_index, Oid relid, Oid parent_const
 
 	constraint = get_relation_idx_constraint_oid(relid, RelationGetRelid(index));
 	return OidIsValid(constraint) &&
-		constraint_type(constraint) == constraint_type(parent_constraint);
+		ig_same_constraint_type(constraint, parent_constraint);
 }
 
 /*
@@ -369,18 +406,19 @@ check_foreign_keys(Relation parent, Relation part, IgImpact *impact)
 	{
 		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(lfirst_oid(lc)));
 		Form_pg_constraint con;
-		bool		validates = false;
+		char	   *checked;
 
 		if (!HeapTupleIsValid(tuple))
 			continue;
 		con = (Form_pg_constraint) GETSTRUCT(tuple);
+		checked = NameStr(con->conname);
 		if (!list_member_oid(wanted, con->conparentid) && ig_fk_enforced(con) &&
-			(!merges_foreign_key(tuple, part, attmap, &validates) || validates))
+			(!merges_foreign_key(tuple, part, attmap, &checked) || checked != NULL))
 		{
 			impact->recheck = true;
 			if (impact->reason == NULL)
 				impact->reason = "a foreign key of the parent is checked for the partition's rows";
-			ig_impact_add_constraint(impact, NameStr(con->conname));
+			ig_impact_add_constraint(impact, checked);
 		}
 		ReleaseSysCache(tuple);
 	}
@@ -388,10 +426,11 @@ check_foreign_keys(Relation parent, Relation part, IgImpact *impact)
 
 /*
  * Has the partition a foreign key to merge (tryAttachPartitionForeignKey)?
- * From 18 it may be NOT VALID, and is then checked.
+ * From 18 it may be NOT VALID, and is then checked itself: hand out its name,
+ * or NULL if nothing is checked.
  */
 static bool
-merges_foreign_key(HeapTuple wanted, Relation part, AttrMap *attmap, bool *validates)
+merges_foreign_key(HeapTuple wanted, Relation part, AttrMap *attmap, char **checked)
 {
 	Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(wanted);
 	int			nkeys;
@@ -427,7 +466,9 @@ merges_foreign_key(HeapTuple wanted, Relation part, AttrMap *attmap, bool *valid
 				own->confupdtype == con->confupdtype &&
 				own->confdeltype == con->confdeltype &&
 				own->confmatchtype == con->confmatchtype;
-			*validates = con->convalidated && !own->convalidated;
+			if (same)
+				*checked = (con->convalidated && !own->convalidated) ?
+					pstrdup(NameStr(own->conname)) : NULL;
 			ReleaseSysCache(tuple);
 			if (same)
 				return true;

@@ -32,6 +32,9 @@
 #include "gate/impact.h"
 #include "platform/compat.h"
 
+#define UNPROVEN_REASON \
+	"no validated CHECK constraint proves that the column holds no null value"
+
 typedef struct SetNotNull
 {
 	const char *column;
@@ -114,7 +117,7 @@ visit_all(SetNotNull *context, Oid relid)
 		done = attnum > 0 && ig_column_is_not_null(RelationGetDescr(relation), attnum);
 		if (attnum > 0 && !done &&
 			!is_proven(context, relation, attnum, lfirst_oid(lc) == relid))
-			add_scan(context, relation, "no validated CHECK constraint proves that the column holds no null value");
+			add_scan(context, relation, UNPROVEN_REASON);
 		done = done && lfirst_oid(lc) == relid &&
 			relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 		relation_close(relation, AccessShareLock);
@@ -137,7 +140,7 @@ visit_without_constraint(SetNotNull *context, Oid relid, bool is_top)
 	if (relation == NULL)
 		return;
 	if (attnum > 0 && !is_proven(context, relation, attnum, is_top))
-		add_scan(context, relation, "no validated CHECK constraint proves that the column holds no null value");
+		add_scan(context, relation, UNPROVEN_REASON);
 	relation_close(relation, AccessShareLock);
 
 	foreach(lc, find_inheritance_children(relid, NoLock))

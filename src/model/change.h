@@ -207,6 +207,8 @@ typedef struct IgChange
 								 * no relation; columns of an old table too) */
 	bool		concurrently;
 	bool		derived;		/* reached by CASCADE, not named */
+	bool		identity_lost;	/* the replica identity of a published table
+								 * goes along */
 	bool		in_use;			/* matview: populated; partition: has default;
 								 * replica identity: published */
 	char		new_persistence;

@@ -225,6 +225,16 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
 #endif
 
 /*
+ * 17 wants the constraints of two indexes to be of the same type, so that a
+ * UNIQUE of a partition does not stand for its parent's PRIMARY KEY.
+ */
+#if PG_VERSION_NUM >= 170000
+#define ig_same_constraint_type(a, b)	(get_constraint_type(a) == get_constraint_type(b))
+#else
+#define ig_same_constraint_type(a, b)	true
+#endif
+
+/*
  * 18 lets a partition's foreign key that is NOT VALID be merged on ATTACH, and
  * validates it then; before, it is not merged.
  */

@@ -39,8 +39,7 @@ select 'not null', v.setup, coalesce(v.statement, 'alter table x alter a set not
 	('create table x (id int, a int not null) partition by list (id); create table x1 partition of x for values in (1)', null),
 	('create table x (id int, a int) partition by list (id)', null),
 	('create table x (id int, a int) partition by list (id); create table x1 partition of x default partition by list (id); create table x11 partition of x1 for values in (1); alter table x11 add check (a is not null); create table x12 partition of x1 default', null),
-	('create table x (id int, a int) partition by list (a); create table x1 partition of x for values in (1); create table x2 partition of x for values in (null)', null),
-	('create temp table x (id int, a int)', null)
+	('create table x (id int, a int) partition by list (a); create table x1 partition of x for values in (1); create table x2 partition of x for values in (null)', null)
 	) v (setup, statement);
 \if :is18
 insert into exact.cases (area, setup, statement)
@@ -120,6 +119,9 @@ select 'attach', v.setup, v.statement from (values
 	('create table x (id int, a int); create table y (a int, id int)', 'alter table x attach partition y for values in (1)'),
 	('create table x (id int, a int) partition by list (id); create table y partition of x for values in (2)', 'alter table x attach partition y for values in (1)'),
 	('create table x (id int, a int) partition by list (id); create table y (a int, id int, b int)', 'alter table x attach partition y for values in (1)'),
+	('create table x (id int, a int) partition by list (id); create table y (id int)', 'alter table x attach partition y for values in (1)'),
+	('create table x (id int, a int) partition by list (id); create table y (a bigint, id int)', 'alter table x attach partition y for values in (1)'),
+	('create table x (gone int, id int, a int, check (a > 0)) partition by list (id); alter table x drop gone; create table y (a int, gone int, id int, check (id = 1 and id is not null), check (a > 0)); alter table y drop gone', 'alter table x attach partition y for values in (1)'),
 	('create table x (id text, a int) partition by list (id); create table y (a int, id text not null, check (id = ''one''))', 'alter table x attach partition y for values in (''one'')'),
 	('create table x (id text, a int) partition by list (lower(id)); create table y (a int, id text not null, check (lower(id) = ''one''))', 'alter table x attach partition y for values in (''one'')'),
 	('create table x (id timestamptz, a int) partition by range (id); create table y (a int, id timestamptz not null, check (id >= ''2024-01-01'' and id < ''2024-02-01''))', 'alter table x attach partition y for values from (''2024-01-01'') to (''2024-02-01'')'),
