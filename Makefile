@@ -26,6 +26,7 @@ OBJS = \
 	src/platform/list_setting.o \
 	src/platform/relation.o \
 	src/platform/settings.o \
+	src/platform/text.o \
 	src/model/finding.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
@@ -45,6 +46,7 @@ OBJS = \
 	src/gate/impact_alter_type.o \
 	src/gate/impact_alter_type_rebuild.o \
 	src/gate/impact_alter_type_recheck.o \
+	src/gate/impact_alter_type_tables.o \
 	src/gate/impact_attach.o \
 	src/gate/impact_common.o \
 	src/gate/impact_narrowing.o \
@@ -110,6 +112,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifneq ($(wildcard $(PGXS)),)
 include $(PGXS)
 -include $(OBJS:.o=.d)
+invariant_guard$(DLSUFFIX): $(ig_top)Makefile
 
 # The parts of the install script, in the order of their names.  A login event
 # trigger exists since 17.

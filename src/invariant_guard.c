@@ -25,6 +25,7 @@
 #include "platform/compat.h"
 #include "platform/label.h"
 #include "platform/settings.h"
+#include "report/status.h"
 #include "rules/rules.h"
 
 IG_MODULE_MAGIC("invariant_guard", IG_VERSION);

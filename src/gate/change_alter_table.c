@@ -50,6 +50,8 @@ static bool is_named(List *names, const char *name);
 static IgChange *column_change(AlterContext *context, IgChangeKind kind, const char *column);
 static void add_column(AlterContext *context, const AlterTableCmd *cmd);
 static void alter_column_type(AlterContext *context, const AlterTableCmd *cmd);
+static void forget_dropped(AlterContext *context, IgImpact *impact);
+static List *without_name(List *names, const char *name);
 static void set_not_null(AlterContext *context, const char *column);
 static void drop_default(AlterContext *context, const char *column);
 static void add_constraint(AlterContext *context, const AlterTableCmd *cmd);
@@ -198,6 +200,40 @@ alter_column_type(AlterContext *context, const AlterTableCmd *cmd)
 	change->type_change = palloc0(sizeof(IgTypeChange));
 	ig_impact_alter_type(context->rel, change->attnum, def, context->stmt->query,
 						 change->type_change, &change->impact);
+	if (!change->impact.rewrite && context->dropped_constraints != NIL)
+		forget_dropped(context, &change->impact);
+}
+
+/*
+ * What the same statement drops is neither rebuilt nor checked again.
+ */
+static void
+forget_dropped(AlterContext *context, IgImpact *impact)
+{
+	ListCell   *lc;
+
+	foreach(lc, context->dropped_constraints)
+	{
+		impact->indexes = without_name(impact->indexes, (const char *) lfirst(lc));
+		impact->constraints = without_name(impact->constraints, (const char *) lfirst(lc));
+	}
+	impact->reindex = impact->reindex && impact->indexes != NIL;
+	impact->recheck = impact->recheck && impact->constraints != NIL;
+	impact->names = list_concat_copy(impact->indexes, impact->constraints);
+}
+
+static List *
+without_name(List *names, const char *name)
+{
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		if (strcmp((const char *) lfirst(lc), name) != 0)
+			result = lappend(result, lfirst(lc));
+	}
+	return result;
 }
 
 static void
@@ -304,6 +340,7 @@ change_enforcement(AlterContext *context, const AlterTableCmd *cmd)
 						   IG_UNENFORCE_CONSTRAINT, context->rel);
 	change->name = name;
 	change->constraint = ig_constraint_spec_of(conoid);
+	change->constraint->not_valid = !enforced;	/* as it will be */
 	change->impact.lock = context->lock;
 }
 

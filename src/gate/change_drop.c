@@ -15,19 +15,17 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/index.h"
-#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
+#include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
@@ -42,7 +40,6 @@
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/formatting.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -67,15 +64,12 @@ static IgChange *name_object(IgStatement *stmt, IgChangeKind kind, IgRelation *r
 							 Oid classid, Oid objid);
 static IgChangeKind relation_kind(char relkind);
 static bool relkind_fits(ObjectType type, char relkind);
-static bool have_parts(List *named);
 static void add_cascade(IgStatement *stmt, IgChange *named, List *victims);
-static void add_part(IgStatement *stmt, const IgChange *named, const IgVictim *part);
+static void add_part(IgStatement *stmt, IgChange *named, IgVictim *part);
 static void add_victim(IgStatement *stmt, const IgVictim *victim);
 static IgChange *derived_relation(IgStatement *stmt, IgRelation *rel);
 static const char *part_name(const IgVictim *victim);
-static const char *drop_word(char relkind);
 static bool is_populated(Oid relid);
-static List *referenced_tables(Oid relid, List *result, List *going);
 
 void
 ig_changes_drop(IgStatement *stmt)
@@ -199,7 +193,7 @@ named_index(IgStatement *stmt, const DropStmt *drop, List *names)
 	change->concurrently = drop->concurrent;
 	change->impact.lock = drop->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock;
 	if (!index->is_new)
-		ig_change_index_lost(stmt, rel, index->relid);
+		change->identity_lost = ig_change_index_lost(stmt, rel, index->relid);
 	return change;
 }
 
@@ -402,6 +396,9 @@ relkind_fits(ObjectType type, char relkind)
 /*
  * Add what goes along with the named objects.  addresses is for the case that
  * one change stands for many of them: then named has it as often.
+ *
+ * An object on which others depend has no statement of its own: without CASCADE
+ * the server refuses it.
  */
 void
 ig_changes_cascade(IgStatement *stmt, List *named, List *addresses, bool cascade)
@@ -410,7 +407,7 @@ ig_changes_cascade(IgStatement *stmt, List *named, List *addresses, bool cascade
 	IgDependents found;
 	ListCell   *lc;
 
-	if (named == NIL || (!cascade && !have_parts(named)))
+	if (named == NIL)
 		return;
 
 	if (addresses == NIL)
@@ -422,13 +419,10 @@ ig_changes_cascade(IgStatement *stmt, List *named, List *addresses, bool cascade
 
 	foreach(lc, found.parts)
 	{
-		const IgVictim *part = (const IgVictim *) lfirst(lc);
+		IgVictim   *part = (IgVictim *) lfirst(lc);
 
-		add_part(stmt, (const IgChange *) list_nth(named, part->origin), part);
+		add_part(stmt, (IgChange *) list_nth(named, part->origin), part);
 	}
-
-	if (!cascade)
-		return;
 
 	/* the victims are in the order of the named objects */
 	foreach(lc, found.victims)
@@ -438,40 +432,17 @@ ig_changes_cascade(IgStatement *stmt, List *named, List *addresses, bool cascade
 		IgChange   *change = (IgChange *) list_nth(named, victim->origin);
 
 		victims = lappend(victims, lfirst(lc));
-		if (next == NULL ||
-			list_nth(named, ((const IgVictim *) lfirst(next))->origin) != change)
-		{
+		if (next != NULL &&
+			list_nth(named, ((const IgVictim *) lfirst(next))->origin) == change)
+			continue;
+
+		if (cascade)
 			add_cascade(stmt, change, victims);
-			victims = NIL;
-		}
+		change->sql = NULL;
+		victims = NIL;
 	}
 }
 
-/*
- * Can anything with rows go along even without CASCADE?  Partitions with their
- * parent, also if another role owns them, and tables with their extension.
- */
-static bool
-have_parts(List *named)
-{
-	ListCell   *lc;
-
-	foreach(lc, named)
-	{
-		const IgChange *change = (const IgChange *) lfirst(lc);
-
-		if (change->address.classId == ExtensionRelationId || change->kind == IG_DROP_OWNED)
-			return true;
-		if (change->kind == IG_DROP_TABLE && ig_relation_is_partitioned(change->rel))
-			return true;
-	}
-	return false;
-}
-
-/*
- * The named object has no statement of its own any more: without CASCADE the
- * server would refuse it.
- */
 static void
 add_cascade(IgStatement *stmt, IgChange *named, List *victims)
 {
@@ -482,11 +453,12 @@ add_cascade(IgStatement *stmt, IgChange *named, List *victims)
 	change->attnum = named->attnum;
 	change->name = named->name;
 	change->identity = named->identity;
-	change->impact.lock = named->impact.lock;
-	change->victims = victims;
+	change->impact = named->impact;
+	change->identity_lost = named->identity_lost;
+	change->victims = list_concat_copy(named->kind == IG_DROP_OWNED ? NIL : named->victims,
+									   victims);
 	if (named->sql != NULL)
 		change->sql = psprintf("%s CASCADE", named->sql);
-	named->sql = NULL;
 
 	ig_changes_victims(stmt, victims);
 }
@@ -496,14 +468,23 @@ add_cascade(IgStatement *stmt, IgChange *named, List *victims)
  * parent is not.
  */
 static void
-add_part(IgStatement *stmt, const IgChange *named, const IgVictim *part)
+add_part(IgStatement *stmt, IgChange *named, IgVictim *part)
 {
-	int			known = named->rel ? named->rel->classes : 0;
+	IgRelation *rel = part->rel;
 
-	if (part->rel == NULL)
+	if (rel == NULL)
 		return;
-	if (named->address.classId == ExtensionRelationId || (part->rel->classes & ~known) != 0)
-		derived_relation(stmt, part->rel);
+	if (rel->is_partition)
+	{
+		Oid			parentid = get_partition_parent(rel->relid, true);
+		IgRelation *parent = OidIsValid(parentid) ? ig_relation_load(parentid) : NULL;
+
+		if (parent == NULL || (rel->classes & ~parent->classes) == 0)
+			return;
+	}
+
+	named->victims = lappend(named->victims, part);
+	derived_relation(stmt, rel);
 }
 
 /*
@@ -548,16 +529,16 @@ add_victim(IgStatement *stmt, const IgVictim *victim)
 								   IG_DISABLE_TRIGGER : IG_DISABLE_RLS, rel);
 			change->address = victim->address;
 			change->name = name;
-			change->sql = psprintf("DROP %s %s ON %s",
-								   victim->address.classId == TriggerRelationId ?
-								   "TRIGGER" : "POLICY",
-								   quote_identifier(name), ig_relation_quoted(rel));
 			break;
 		default:
 			break;
 	}
-	if (change != NULL)
-		change->derived = true;
+	if (change == NULL)
+		return;
+
+	/* the statement as a whole is told with what is named */
+	change->derived = true;
+	change->sql = NULL;
 }
 
 /*
@@ -576,7 +557,6 @@ derived_relation(IgStatement *stmt, IgRelation *rel)
 	change->derived = true;
 	change->identity = ig_text_relation(rel);
 	change->impact.lock = AccessExclusiveLock;
-	change->sql = psprintf("DROP %s %s", drop_word(rel->relkind), ig_relation_quoted(rel));
 	if (kind == IG_DROP_MATVIEW)
 		change->in_use = is_populated(rel->relid);
 	else if (kind == IG_DROP_TABLE)
@@ -604,22 +584,6 @@ part_name(const IgVictim *victim)
 	return name;
 }
 
-static const char *
-drop_word(char relkind)
-{
-	switch (relkind)
-	{
-		case RELKIND_FOREIGN_TABLE:
-			return "FOREIGN TABLE";
-		case RELKIND_MATVIEW:
-			return "MATERIALIZED VIEW";
-		case RELKIND_SEQUENCE:
-			return "SEQUENCE";
-		default:
-			return "TABLE";
-	}
-}
-
 static bool
 is_populated(Oid relid)
 {
@@ -632,70 +596,4 @@ is_populated(Oid relid)
 	populated = ((Form_pg_class) GETSTRUCT(tuple))->relispopulated;
 	ReleaseSysCache(tuple);
 	return populated;
-}
-
-/*
- * With a table its foreign keys go, and for that the server takes ACCESS
- * EXCLUSIVE on the tables they reference.  To be called when all changes of
- * the statement are known.
- */
-void
-ig_changes_locked_parents(IgStatement *stmt)
-{
-	List	   *going = NIL;
-	ListCell   *lc;
-
-	foreach(lc, stmt->changes)
-	{
-		const IgChange *change = (const IgChange *) lfirst(lc);
-
-		if (change->kind == IG_DROP_TABLE)
-			going = list_concat(going, find_all_inheritors(change->rel->relid, NoLock, NULL));
-	}
-
-	foreach(lc, stmt->changes)
-	{
-		IgChange   *change = (IgChange *) lfirst(lc);
-		List	   *parents = NIL;
-		ListCell   *lr;
-
-		if (change->kind != IG_DROP_TABLE || ig_relation_is_exempt(change->rel))
-			continue;
-		foreach(lr, find_all_inheritors(change->rel->relid, NoLock, NULL))
-			parents = referenced_tables(lfirst_oid(lr), parents, going);
-		foreach(lr, parents)
-		{
-			IgRelation *parent = ig_relation_load(lfirst_oid(lr));
-
-			if (parent != NULL && !ig_relation_is_exempt(parent))
-				change->locked_parents = lappend(change->locked_parents, parent);
-		}
-	}
-}
-
-/*
- * Add the OIDs of the tables that relid's foreign keys reference.
- */
-static List *
-referenced_tables(Oid relid, List *result, List *going)
-{
-	Relation	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
-	SysScanDesc scan;
-	ScanKeyData key;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(pg_constraint, ConstraintRelidTypidNameIndexId, true,
-							  NULL, 1, &key);
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
-
-		if (form->contype == CONSTRAINT_FOREIGN && !list_member_oid(going, form->confrelid))
-			result = list_append_unique_oid(result, form->confrelid);
-	}
-	systable_endscan(scan);
-	table_close(pg_constraint, AccessShareLock);
-	return result;
 }

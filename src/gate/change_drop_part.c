@@ -36,7 +36,7 @@
 #include "model/finding.h"
 #include "platform/compat.h"
 
-static void add_heirs(IgStatement *stmt, const IgChange *change);
+static void add_heirs(IgStatement *stmt, IgChange *change);
 static void column_constraints(IgStatement *stmt, IgChange *change);
 static void column_indexes(IgStatement *stmt, IgChange *change);
 static bool index_has_column(Form_pg_index index, AttrNumber attnum);
@@ -47,6 +47,7 @@ static bool key_has_column(HeapTuple tuple, AttrNumber attnum);
 static int	key_numbers(HeapTuple tuple, int16 **numbers);
 static char *constraint_sql(Oid conoid);
 static bool publishes_changes(List *publications);
+static List *referenced_tables(Oid relid, List *result, List *going);
 
 /*
  * ALTER TABLE ... DROP COLUMN.
@@ -104,10 +105,11 @@ ig_change_column_lost(IgStatement *stmt, IgRelation *rel, AttrNumber attnum)
 
 /*
  * The column goes from partitions and children too.  Those of a class that
- * the parent is not of are judged by themselves.
+ * the parent is not of are judged by themselves; but an inherited column can
+ * be dropped only together with the parent's.
  */
 static void
-add_heirs(IgStatement *stmt, const IgChange *change)
+add_heirs(IgStatement *stmt, IgChange *change)
 {
 	ListCell   *lc;
 
@@ -123,7 +125,17 @@ add_heirs(IgStatement *stmt, const IgChange *change)
 		derived = ig_change_column_lost(stmt, heir,
 										get_attnum(heir->relid, change->column));
 		if (derived != NULL)
+		{
+			IgVictim   *victim = palloc0(sizeof(IgVictim));
+
 			derived->derived = true;
+			derived->sql = NULL;
+			victim->address = derived->address;
+			victim->rel = heir;
+			victim->column = derived->column;
+			victim->description = ig_describe(&victim->address);
+			change->victims = lappend(change->victims, victim);
+		}
 	}
 }
 
@@ -202,7 +214,7 @@ column_indexes(IgStatement *stmt, IgChange *change)
 	table_close(pg_index, AccessShareLock);
 
 	foreach(lc, lost_identity)
-		ig_change_index_lost(stmt, change->rel, lfirst_oid(lc));
+		change->identity_lost |= ig_change_index_lost(stmt, change->rel, lfirst_oid(lc));
 }
 
 /* As key or included column, not in an expression. */
@@ -309,7 +321,7 @@ ig_change_constraint_lost(IgStatement *stmt, IgRelation *rel, Oid conoid)
 			change->locked_parents = list_make1(spec->parent);
 	}
 	else if (OidIsValid(form->conindid) && !change->is_new)
-		ig_change_index_lost(stmt, rel, form->conindid);
+		change->identity_lost = ig_change_index_lost(stmt, rel, form->conindid);
 	ReleaseSysCache(tuple);
 	return change;
 }
@@ -350,7 +362,7 @@ ig_constraint_spec_of(Oid conoid)
 /*
  * An index goes: does it identify the rows of a published table?
  */
-void
+bool
 ig_change_index_lost(IgStatement *stmt, IgRelation *rel, Oid indexid)
 {
 	HeapTuple	tuple;
@@ -358,22 +370,23 @@ ig_change_index_lost(IgStatement *stmt, IgRelation *rel, Oid indexid)
 	bool		identity;
 
 	if (ig_relation_is_exempt(rel))
-		return;
+		return false;
 
 	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(indexid));
 	if (!HeapTupleIsValid(tuple))
-		return;
+		return false;
 	identity = is_identity_index((Form_pg_index) GETSTRUCT(tuple));
 	ReleaseSysCache(tuple);
 
 	if (!identity || !ig_relation_is_published(rel->relid, true))
-		return;
+		return false;
 
 	change = ig_change_add(stmt, IG_REPLICA_IDENTITY, rel);
 	change->name = get_rel_name(indexid);
 	change->in_use = true;
 	change->derived = true;
 	change->impact.lock = AccessExclusiveLock;
+	return true;
 }
 
 static bool
@@ -523,4 +536,70 @@ publishes_changes(List *publications)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * With a table its foreign keys go, and for that the server takes ACCESS
+ * EXCLUSIVE on the tables they reference.  To be called when all changes of
+ * the statement are known.
+ */
+void
+ig_changes_locked_parents(IgStatement *stmt)
+{
+	List	   *going = NIL;
+	ListCell   *lc;
+
+	foreach(lc, stmt->changes)
+	{
+		const IgChange *change = (const IgChange *) lfirst(lc);
+
+		if (change->kind == IG_DROP_TABLE)
+			going = list_concat(going, find_all_inheritors(change->rel->relid, NoLock, NULL));
+	}
+
+	foreach(lc, stmt->changes)
+	{
+		IgChange   *change = (IgChange *) lfirst(lc);
+		List	   *parents = NIL;
+		ListCell   *lr;
+
+		if (change->kind != IG_DROP_TABLE || ig_relation_is_exempt(change->rel))
+			continue;
+		foreach(lr, find_all_inheritors(change->rel->relid, NoLock, NULL))
+			parents = referenced_tables(lfirst_oid(lr), parents, going);
+		foreach(lr, parents)
+		{
+			IgRelation *parent = ig_relation_load(lfirst_oid(lr));
+
+			if (parent != NULL && !ig_relation_is_exempt(parent))
+				change->locked_parents = lappend(change->locked_parents, parent);
+		}
+	}
+}
+
+/*
+ * Add the OIDs of the tables that relid's foreign keys reference.
+ */
+static List *
+referenced_tables(Oid relid, List *result, List *going)
+{
+	Relation	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_constraint_conrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(pg_constraint, ConstraintRelidTypidNameIndexId, true,
+							  NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
+
+		if (form->contype == CONSTRAINT_FOREIGN && !list_member_oid(going, form->confrelid))
+			result = list_append_unique_oid(result, form->confrelid);
+	}
+	systable_endscan(scan);
+	table_close(pg_constraint, AccessShareLock);
+	return result;
 }

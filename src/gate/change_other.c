@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_namespace.h"
 #include "catalog/pg_publication_rel.h"
@@ -23,6 +24,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -36,6 +38,7 @@
 
 static void rename_relation(IgStatement *stmt, const RenameStmt *rename);
 static void rename_column(IgStatement *stmt, const RenameStmt *rename);
+static ObjectAddress moved_object(const AlterObjectSchemaStmt *alter);
 static void domain_users(Oid typid, List **uses);
 static List *schema_tables(List *schemas);
 static void publication_loss(IgChange *change, const AlterPublicationStmt *alter, Oid pubid);
@@ -129,6 +132,37 @@ rename_column(IgStatement *stmt, const RenameStmt *rename)
 }
 
 /*
+ * The type or function that ALTER ... SET SCHEMA names, found without a lock.
+ */
+static ObjectAddress
+moved_object(const AlterObjectSchemaStmt *alter)
+{
+	ObjectAddress address = InvalidObjectAddress;
+	Oid			oid;
+
+	switch (alter->objectType)
+	{
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+			oid = LookupTypeNameOid(NULL, makeTypeNameFromNameList((List *) alter->object),
+									true);
+			ObjectAddressSet(address, TypeRelationId, oid);
+			break;
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+		case OBJECT_AGGREGATE:
+			oid = LookupFuncWithArgs(alter->objectType,
+									 (ObjectWithArgs *) alter->object, true);
+			ObjectAddressSet(address, ProcedureRelationId, oid);
+			break;
+		default:
+			break;
+	}
+	return address;
+}
+
+/*
  * ALTER ... SET SCHEMA of what queries name: relations, types and functions.
  */
 void
@@ -136,7 +170,6 @@ ig_changes_set_schema(IgStatement *stmt)
 {
 	const AlterObjectSchemaStmt *alter = castNode(AlterObjectSchemaStmt, stmt->parsetree);
 	ObjectAddress address;
-	Relation	relation = NULL;
 	IgChange   *change;
 
 	if (alter->relation != NULL)
@@ -152,20 +185,7 @@ ig_changes_set_schema(IgStatement *stmt)
 		return;
 	}
 
-	switch (alter->objectType)
-	{
-		case OBJECT_TYPE:
-		case OBJECT_DOMAIN:
-		case OBJECT_FUNCTION:
-		case OBJECT_PROCEDURE:
-		case OBJECT_ROUTINE:
-		case OBJECT_AGGREGATE:
-			break;
-		default:
-			return;
-	}
-	address = get_object_address(alter->objectType, alter->object, &relation,
-								 AccessShareLock, true);
+	address = moved_object(alter);
 	if (!OidIsValid(address.objectId))
 		return;
 	change = ig_change_add(stmt, IG_SET_SCHEMA, NULL);

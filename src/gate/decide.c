@@ -27,6 +27,9 @@
 #include "platform/compat.h"
 #include "rules/rules.h"
 
+/* How many findings beside the first one an error shows in full. */
+#define MAX_OTHERS	20
+
 /* Is the extension created in this database?  Forgotten with any schema. */
 static bool extension_known = false;
 static bool extension_exists = false;
@@ -37,6 +40,7 @@ static bool is_ordinary_backend(void);
 static bool allowance_matches(const IgAllowItem *item, const IgFinding *finding);
 static bool is_allowed(const IgFinding *finding);
 static void log_allowance(const IgFinding *finding);
+static bool is_hint_given(const IgFinding *first, List *others, const IgFinding *finding);
 static void report(int elevel, const IgFinding *finding, List *others);
 static char *object_text(const IgFinding *finding);
 
@@ -274,6 +278,28 @@ ig_decide_notice_unused(const IgAllowItem *item)
 }
 
 /*
+ * Has a finding before this one of the same statement the same cure?
+ */
+static bool
+is_hint_given(const IgFinding *first, List *others, const IgFinding *finding)
+{
+	ListCell   *lc;
+
+	if (first->hint && strcmp(first->hint, finding->hint) == 0)
+		return true;
+	foreach(lc, others)
+	{
+		const IgFinding *other = (const IgFinding *) lfirst(lc);
+
+		if (other == finding)
+			break;
+		if (other->hint && strcmp(other->hint, finding->hint) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Raise or log one finding; an error speaks for the others of its statement
  * as well.
  *
@@ -310,12 +336,18 @@ report(int elevel, const IgFinding *finding, List *others)
 	{
 		const IgFinding *other = (const IgFinding *) lfirst(lc);
 
+		if (foreach_current_index(lc) == MAX_OTHERS)
+		{
+			appendStringInfo(&detail, "\nThere are %d more findings.",
+							 list_length(others) - MAX_OTHERS);
+			break;
+		}
 		appendStringInfo(&detail, "%sAlso: %s (rule %s).%s%s",
 						 detail.len > 0 ? "\n" : "", other->message,
 						 other->rule->name,
 						 other->detail ? " " : "",
 						 other->detail ? other->detail : "");
-		if (other->hint)
+		if (other->hint && !is_hint_given(finding, others, other))
 			appendStringInfo(&hint, "%s-- %s:\n%s", hint.len > 0 ? "\n" : "",
 							 other->rule->name, other->hint);
 	}

@@ -31,8 +31,11 @@
 #include "catalog/pg_depend.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_language.h"
+#include "catalog/pg_largeobject.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_publication_namespace.h"
+#include "catalog/pg_publication_rel.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "miscadmin.h"
@@ -407,13 +410,25 @@ compare_victims(const ListCell *a, const ListCell *b)
 
 /*
  * The object in the server's words, "column nickname of table shop.users", or
- * NULL if it is gone, or is of a kind that nobody can name.
+ * NULL if it is gone.  The server raises an error for a catalog whose rows are
+ * no objects, and has no other list of the rest than the one asked here, which
+ * lacks these four.
  */
 char *
 ig_describe(const ObjectAddress *address)
 {
-	if (!is_objectclass_supported(address->classId))
-		return NULL;
+	switch (address->classId)
+	{
+		case AttrDefaultRelationId:
+		case LargeObjectRelationId:
+		case PublicationNamespaceRelationId:
+		case PublicationRelRelationId:
+			break;
+		default:
+			if (!is_objectclass_supported(address->classId))
+				return NULL;
+			break;
+	}
 	return getObjectDescription(address, true);
 }
 

@@ -15,7 +15,6 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
-#include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_index.h"
@@ -42,8 +41,9 @@ typedef enum Work
 } Work;
 
 static int	foretold_work(const IgChange *change);
-static bool is_same_or_below(Oid relid, Oid ancestor);
+static List *line_of_descent(Oid relid);
 static bool is_foretold(Oid relid, Work work);
+static bool is_type_changing(void);
 static bool is_drop_foretold(const ObjectAddress *address);
 static void judge_unpredicted(IgRelation *rel, Work work);
 static Oid	index_table(Oid indexid);
@@ -102,22 +102,41 @@ foretold_work(const IgChange *change)
 }
 
 /*
- * Is relid the ancestor itself, or a partition or child below it?
+ * The relation itself and all that it is a partition or child of.  Walks up
+ * from it, since in the midst of a drop those above may be gone already.
  */
-static bool
-is_same_or_below(Oid relid, Oid ancestor)
+static List *
+line_of_descent(Oid relid)
 {
-	if (!OidIsValid(ancestor))
-		return false;
-	if (relid == ancestor)
-		return true;
+	List	   *line = list_make1_oid(relid);
+	ListCell   *lc;
 
-	return list_member_oid(find_all_inheritors(ancestor, NoLock, NULL), relid);
+	/* the list grows while it is read */
+	foreach(lc, line)
+	{
+		Relation	pg_inherits = table_open(InheritsRelationId, AccessShareLock);
+		SysScanDesc scan;
+		ScanKeyData key;
+		HeapTuple	tuple;
+
+		ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(lfirst_oid(lc)));
+		scan = systable_beginscan(pg_inherits, InheritsRelidSeqnoIndexId, true, NULL,
+								  1, &key);
+		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+			line = list_append_unique_oid(line,
+										  ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+		systable_endscan(scan);
+		table_close(pg_inherits, AccessShareLock);
+	}
+	return line;
 }
 
 static bool
 is_foretold(Oid relid, Work work)
 {
+	List	   *line = ig_statement_current ? line_of_descent(relid) : NIL;
+
 	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
 	{
 		ListCell   *lc;
@@ -128,9 +147,32 @@ is_foretold(Oid relid, Work work)
 
 			if ((foretold_work(change) & work) == 0 || change->rel == NULL)
 				continue;
-			if (is_same_or_below(relid, change->rel->relid))
+			if (list_member_oid(line, change->rel->relid))
 				return true;
-			if (change->parent && is_same_or_below(relid, change->parent->relid))
+			if (change->parent && list_member_oid(line, change->parent->relid))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A type change enters the constraints of its column anew, those of other
+ * tables that reference it included; the rules have seen which are checked.
+ */
+static bool
+is_type_changing(void)
+{
+	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->changes)
+		{
+			const IgChange *change = (const IgChange *) lfirst(lc);
+
+			if (change->kind == IG_ALTER_COLUMN_TYPE &&
+				(change->impact.rewrite || change->impact.recheck))
 				return true;
 		}
 	}
@@ -144,6 +186,8 @@ is_foretold(Oid relid, Work work)
 static bool
 is_drop_foretold(const ObjectAddress *address)
 {
+	List	   *line = ig_statement_current ? line_of_descent(address->objectId) : NIL;
+
 	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
 	{
 		ListCell   *lc;
@@ -159,11 +203,11 @@ is_drop_foretold(const ObjectAddress *address)
 				return true;
 
 			if (change->kind == IG_DROP_TABLE && address->objectSubId == 0 &&
-				is_same_or_below(address->objectId, change->rel->relid))
+				list_member_oid(line, change->rel->relid))
 				return true;
 			if (change->kind == IG_DROP_COLUMN && address->objectSubId != 0 &&
 				change->rel->relid != address->objectId &&
-				is_same_or_below(address->objectId, change->rel->relid))
+				list_member_oid(line, change->rel->relid))
 				return true;
 
 			foreach(lv, change->victims)
@@ -261,7 +305,7 @@ ig_net_constraint_check(Oid conoid)
 	systable_endscan(scan);
 	table_close(pg_constraint, AccessShareLock);
 
-	if (OidIsValid(relid) && !is_foretold(relid, WORK_SCAN))
+	if (OidIsValid(relid) && !is_foretold(relid, WORK_SCAN) && !is_type_changing())
 	{
 		IgRelation *rel = ig_relation_load(relid);
 

@@ -122,7 +122,7 @@ extern IgChange *ig_change_column_lost(IgStatement *stmt, IgRelation *rel,
 extern IgChange *ig_change_drop_constraint(IgStatement *stmt, IgRelation *rel,
 										   const char *name, bool cascade);
 extern IgChange *ig_change_constraint_lost(IgStatement *stmt, IgRelation *rel, Oid conoid);
-extern void ig_change_index_lost(IgStatement *stmt, IgRelation *rel, Oid indexid);
+extern bool ig_change_index_lost(IgStatement *stmt, IgRelation *rel, Oid indexid);
 extern bool ig_relation_is_published(Oid relid, bool with_changes);
 
 /* cascade.c: where deletes and updates travel along foreign keys */

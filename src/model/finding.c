@@ -17,7 +17,6 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
-#include "mb/pg_wchar.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -30,8 +29,6 @@ static char *append_text(char *before, const char *separator, const char *format
 static const char *relation_word(char relkind);
 static bool holds_rows(char relkind);
 static char *size_sentence(IgRelation *rel);
-static int	character_length(const char *name);
-static bool breaks_line(pg_wchar c);
 
 IgFinding *
 ig_finding_add(IgFindings *findings, const IgRule *rule, const IgChange *change,
@@ -242,102 +239,4 @@ ig_text_relation(const IgRelation *rel)
 {
 	return psprintf("%s \"%s.%s\"", relation_word(rel->relkind),
 					ig_text_name(rel->schema), ig_text_name(rel->name));
-}
-
-/*
- * Every byte of a multibyte character has its high bit set in all encodings
- * that a server may use, so ASCII controls are found byte by byte.  Unicode
- * has more characters that break lines or turn the direction of writing.
- */
-char *
-ig_text_name(const char *name)
-{
-	bool		utf8 = GetDatabaseEncoding() == PG_UTF8;
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	while (*name != '\0')
-	{
-		int			length = character_length(name);
-		unsigned char first = (unsigned char) *name;
-
-		if (length == 1 && (first < 0x20 || first == 0x7f))
-			appendStringInfo(&buf, "\\x%02x", first);
-		else if (utf8 && length > 1 &&
-				 breaks_line(utf8_to_unicode((const unsigned char *) name)))
-			appendStringInfo(&buf, "\\u%04x",
-							 (unsigned int) utf8_to_unicode((const unsigned char *) name));
-		else
-			appendBinaryStringInfo(&buf, name, length);
-		name += length;
-	}
-	return buf.data;
-}
-
-/* A name that was cut within a character counts as single bytes there. */
-static int
-character_length(const char *name)
-{
-	int			length = pg_mblen(name);
-
-	return strnlen(name, length) == length ? length : 1;
-}
-
-/* C1 controls, line and paragraph separator, marks of direction. */
-static bool
-breaks_line(pg_wchar c)
-{
-	return (c >= 0x80 && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) ||
-		(c >= 0x2066 && c <= 0x2069) || c == 0x200e || c == 0x200f;
-}
-
-/*
- * '"a", "b" and 3 more'.
- */
-char *
-ig_text_list(List *names, int at_most)
-{
-	StringInfoData buf;
-	int			shown = 0;
-	ListCell   *lc;
-
-	initStringInfo(&buf);
-	foreach(lc, names)
-	{
-		if (shown == at_most)
-		{
-			appendStringInfo(&buf, " and %d more", list_length(names) - shown);
-			break;
-		}
-		appendStringInfo(&buf, "%s\"%s\"", shown > 0 ? ", " : "",
-						 ig_text_name((const char *) lfirst(lc)));
-		shown++;
-	}
-	return buf.data;
-}
-
-const char *
-ig_text_lock(LOCKMODE lock)
-{
-	switch (lock)
-	{
-		case AccessShareLock:
-			return "ACCESS SHARE";
-		case RowShareLock:
-			return "ROW SHARE";
-		case RowExclusiveLock:
-			return "ROW EXCLUSIVE";
-		case ShareUpdateExclusiveLock:
-			return "SHARE UPDATE EXCLUSIVE";
-		case ShareLock:
-			return "SHARE";
-		case ShareRowExclusiveLock:
-			return "SHARE ROW EXCLUSIVE";
-		case ExclusiveLock:
-			return "EXCLUSIVE";
-		case AccessExclusiveLock:
-			return "ACCESS EXCLUSIVE";
-		default:
-			return "no";
-	}
 }

@@ -12,6 +12,7 @@
 
 #include "model/change.h"
 #include "platform/settings.h"
+#include "platform/text.h"
 
 struct IgRule;
 
@@ -52,10 +53,7 @@ extern void ig_finding_hint(IgFinding *finding, const char *format,...)
 extern void ig_finding_detail_table(IgFinding *finding, IgRelation *rel, LOCKMODE lock);
 
 /* Names in messages: never quoted twice, control characters escaped. */
-extern char *ig_text_name(const char *name);
 /* 'table "shop.users"', 'view "shop.live_users"', ... */
 extern char *ig_text_relation(const IgRelation *rel);
-extern char *ig_text_list(List *names, int at_most);
-extern const char *ig_text_lock(LOCKMODE lock);
 
 #endif							/* IG_FINDING_H */

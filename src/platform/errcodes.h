@@ -13,9 +13,8 @@
  *	W  data is wiped
  *	F  financial or protected tables
  *	G  the guard itself
- *	9  internal: a rule could not be evaluated, so it refuses
  *
- * C, T, Z, H, V, D, A, M, B, I, X, K and N are kept for the families to come.
+ * C, T, Z, H, V, D, A, M, B, I, X, K, N and 9 are kept for the families to come.
  *
  *-------------------------------------------------------------------------
  */
@@ -109,8 +108,5 @@
 
 /* G: the guard itself */
 #define ERRCODE_IG_UNPROTECT					IG_SQLSTATE('G', '0', '1')
-
-/* 9: internal */
-#define ERRCODE_IG_NOT_JUDGED					IG_SQLSTATE('9', '0', '1')
 
 #endif							/* IG_ERRCODES_H */

@@ -32,6 +32,7 @@
 #include "platform/label.h"
 #include "platform/relation.h"
 #include "platform/settings.h"
+#include "platform/text.h"
 
 static bool is_created_here(Oid relid, HeapTuple pg_class_row);
 static int	classes_by_name(const char *schema, const char *name);
@@ -331,5 +332,5 @@ ig_relation_quoted(const IgRelation *rel)
 char *
 ig_relation_label(const IgRelation *rel)
 {
-	return psprintf("%s.%s", rel->schema, rel->name);
+	return psprintf("%s.%s", ig_text_name(rel->schema), ig_text_name(rel->name));
 }

@@ -7,11 +7,25 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_trigger.h"
 #include "utils/builtins.h"
 
 #include "rules/allowance.h"
 #include "rules/cure.h"
 #include "rules/rules.h"
+
+/* How many victims a hint allows. */
+#define MAX_ALLOWED	20
+
+static void append_named(StringInfo items, const IgChange *change);
+static void append_victim(StringInfo items, const IgVictim *victim);
+static void append_relation(StringInfo items, const IgRelation *rel);
+static void append_column(StringInfo items, const IgRelation *rel, const char *column);
 
 void
 ig_allowance_append(StringInfo items, const char *rule, const char *a,
@@ -82,4 +96,140 @@ ig_allowance_hint_own(IgFinding *finding, const char *sql)
 	initStringInfo(&items);
 	ig_allowance_append_own(&items, finding);
 	ig_allowance_hint(finding, items.data, sql);
+}
+
+/*
+ * The statement as it is, with an allowance for every single thing that goes.
+ */
+void
+ig_allowance_hint_drop(IgFinding *finding, const IgChange *change)
+{
+	bool		cascade = change->kind == IG_DROP_CASCADE;
+	StringInfoData items;
+	ListCell   *lc;
+
+	if (list_length(change->victims) > MAX_ALLOWED ||
+		(cascade && change->address.classId == AuthIdRelationId))
+	{
+		ig_finding_hint(finding,
+						"-- drop one by one what is listed, each with an allowance of its own, before the rest");
+		ig_allowance_hint_own(finding, NULL);
+		return;
+	}
+	if (change->sql == NULL)
+	{
+		ig_allowance_hint_own(finding, NULL);
+		return;
+	}
+
+	initStringInfo(&items);
+	if (cascade || change->kind == IG_DROP_OWNED)
+		ig_allowance_append_own(&items, finding);
+	append_named(&items, change);
+	foreach(lc, change->victims)
+		append_victim(&items, (const IgVictim *) lfirst(lc));
+
+	if (cascade)
+		ig_finding_hint(finding,
+						"-- better drop these one by one, so that nothing goes unseen; or all at once:");
+	ig_allowance_hint(finding, items.data, change->sql);
+}
+
+/* What the object that the statement names needs. */
+static void
+append_named(StringInfo items, const IgChange *change)
+{
+	const IgRelation *rel = change->rel;
+
+	if (rel != NULL)
+	{
+		if (rel->is_new)
+			return;
+		if (change->identity_lost)
+			ig_allowance_append(items, "replica-identity", rel->schema, rel->name, NULL);
+		if (change->column != NULL)
+		{
+			append_column(items, rel, change->column);
+			if (change->impact.names != NIL)
+				ig_allowance_append(items, "drop-column-index", rel->schema, rel->name,
+									change->column);
+		}
+		else if (change->address.classId == RelationRelationId &&
+				 change->address.objectId == rel->relid)
+			append_relation(items, rel);
+		else if (change->address.classId == RelationRelationId)
+			ig_allowance_append(items, "drop-index-blocking", rel->schema, rel->name, NULL);
+		else if (change->address.classId == ConstraintRelationId && rel->classes != 0)
+			ig_allowance_append(items, "drop-enforced-constraint", rel->schema, rel->name, NULL);
+	}
+	else if (change->address.classId == NamespaceRelationId)
+		ig_allowance_append(items, "drop-schema", change->name, NULL, NULL);
+}
+
+static void
+append_victim(StringInfo items, const IgVictim *victim)
+{
+	const IgRelation *rel = victim->rel;
+
+	if (rel == NULL)
+		return;
+
+	switch (victim->address.classId)
+	{
+		case RelationRelationId:
+			if (victim->column != NULL)
+				append_column(items, rel, victim->column);
+			else
+				append_relation(items, rel);
+			break;
+		case ConstraintRelationId:
+			if (rel->classes != 0)
+				ig_allowance_append(items, "drop-enforced-constraint",
+									rel->schema, rel->name, NULL);
+			break;
+		case TriggerRelationId:
+			if (ig_relation_is_financial(rel))
+				ig_allowance_append(items, "financial-disable-trigger",
+									rel->schema, rel->name, NULL);
+			break;
+		case PolicyRelationId:
+			if (ig_relation_is_financial(rel))
+				ig_allowance_append(items, "financial-disable-rls",
+									rel->schema, rel->name, NULL);
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+append_relation(StringInfo items, const IgRelation *rel)
+{
+	const char *rule;
+
+	switch (rel->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+		case RELKIND_FOREIGN_TABLE:
+			rule = ig_relation_is_financial(rel) ? "financial-drop" : "drop-table";
+			break;
+		case RELKIND_MATVIEW:
+			rule = ig_relation_is_financial(rel) ? "financial-drop" : "drop-materialized-view";
+			break;
+		case RELKIND_SEQUENCE:
+			rule = "drop-sequence";
+			break;
+		default:
+			return;
+	}
+	ig_allowance_append(items, rule, rel->schema, rel->name, NULL);
+}
+
+static void
+append_column(StringInfo items, const IgRelation *rel, const char *column)
+{
+	ig_allowance_append(items,
+						ig_relation_is_financial(rel) ? "financial-drop" : "drop-column",
+						rel->schema, rel->name, column);
 }

@@ -35,4 +35,7 @@ extern void ig_allowance_hint_session(IgFinding *finding, const char *items,
 /* With the finding's own allowance alone; sql may be NULL. */
 extern void ig_allowance_hint_own(IgFinding *finding, const char *sql);
 
+/* With those for the object that goes, its parts and the victims of CASCADE. */
+extern void ig_allowance_hint_drop(IgFinding *finding, const IgChange *change);
+
 #endif							/* IG_ALLOWANCE_H */

@@ -366,6 +366,9 @@ judge_drop_not_null(const IgRule *rule, const IgChange *change, IgFindings *find
 {
 	IgFinding  *finding;
 
+	if (change->column == NULL)
+		return;
+
 	finding = ig_finding_add(findings, rule, change,
 							 "without NOT NULL, column \"%s\" of %s may show nulls to running applications",
 							 ig_text_name(change->column), ig_text_relation(change->rel));

@@ -11,20 +11,14 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
-#include "catalog/pg_constraint.h"
-#include "catalog/pg_namespace.h"
-#include "catalog/pg_policy.h"
-#include "catalog/pg_trigger.h"
-#include "utils/builtins.h"
 
 #include "platform/errcodes.h"
 #include "rules/allowance.h"
 #include "rules/cure.h"
 #include "rules/rules.h"
 
-/* How many objects a message names, and a hint allows. */
+/* How many objects a message names. */
 #define MAX_SHOWN	10
-#define MAX_ALLOWED	20
 
 static void judge_column(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_column_index(const IgRule *rule, const IgChange *change, IgFindings *findings);
@@ -44,12 +38,6 @@ static void judge_view(const IgRule *rule, const IgChange *change, IgFindings *f
 static void judge_function(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_type(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void detail_derived(IgFinding *finding, const IgChange *change);
-static void hint_column(IgFinding *finding, const IgChange *change);
-static void hint_victims(IgFinding *finding, const IgChange *change);
-static void append_relation(StringInfo items, const IgRelation *rel);
-static void append_column(StringInfo items, const IgRelation *rel, const char *column);
-static void append_named(StringInfo items, const IgChange *change);
-static void append_victim(StringInfo items, const IgVictim *victim);
 static char *victims_text(List *victims);
 
 static void
@@ -66,7 +54,7 @@ judge_column(const IgRule *rule, const IgChange *change, IgFindings *findings)
 		ig_finding_detail(finding, "The table is published, and subscribers keep the column.");
 	detail_derived(finding, change);
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
-	hint_column(finding, change);
+	ig_allowance_hint_drop(finding, change);
 }
 
 static void
@@ -88,29 +76,7 @@ judge_column_index(const IgRule *rule, const IgChange *change, IgFindings *findi
 					  count == 1 ? "The index is" : "The indexes are");
 	ig_finding_hint(finding,
 					"-- build a replacement of each index first, with CREATE INDEX CONCURRENTLY, then:");
-	hint_column(finding, change);
-}
-
-/*
- * Both rules of a column that goes judge the same statement.
- */
-static void
-hint_column(IgFinding *finding, const IgChange *change)
-{
-	StringInfoData items;
-
-	if (change->sql == NULL)
-	{
-		ig_allowance_hint_own(finding, NULL);
-		return;
-	}
-
-	initStringInfo(&items);
-	append_column(&items, change->rel, change->column);
-	if (change->impact.names != NIL)
-		ig_allowance_append(&items, "drop-column-index", change->rel->schema,
-							change->rel->name, change->column);
-	ig_allowance_hint(finding, items.data, change->sql);
+	ig_allowance_hint_drop(finding, change);
 }
 
 static void
@@ -127,7 +93,7 @@ judge_table(const IgRule *rule, const IgChange *change, IgFindings *findings)
 		ig_finding_detail(finding, "It is published, and subscribers keep a copy that nobody updates.");
 	detail_derived(finding, change);
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
-	ig_allowance_hint_own(finding, change->sql);
+	ig_allowance_hint_drop(finding, change);
 }
 
 static void
@@ -170,7 +136,7 @@ judge_owned(const IgRule *rule, const IgChange *change, IgFindings *findings)
 							 ig_text_name(change->name));
 	ig_finding_detail(finding, "In this database that is: %s.",
 					  victims_text(change->victims));
-	hint_victims(finding, change);
+	ig_allowance_hint_drop(finding, change);
 }
 
 static void
@@ -213,129 +179,7 @@ judge_cascade(const IgRule *rule, const IgChange *change, IgFindings *findings)
 							 "cannot drop %s with CASCADE because it would take along %d other %s",
 							 change->identity, count, count == 1 ? "object" : "objects");
 	ig_finding_detail(finding, "CASCADE would also drop: %s.", victims_text(change->victims));
-	hint_victims(finding, change);
-}
-
-/*
- * The statement as it is, with an allowance for every single thing that goes.
- */
-static void
-hint_victims(IgFinding *finding, const IgChange *change)
-{
-	StringInfoData items;
-	ListCell   *lc;
-
-	if (change->sql == NULL || list_length(change->victims) > MAX_ALLOWED)
-	{
-		ig_finding_hint(finding,
-						"-- drop one by one what is listed, each with an allowance of its own, before the rest");
-		ig_allowance_hint_own(finding, NULL);
-		return;
-	}
-
-	initStringInfo(&items);
-	ig_allowance_append_own(&items, finding);
-	if (change->kind == IG_DROP_CASCADE)
-		append_named(&items, change);
-	foreach(lc, change->victims)
-		append_victim(&items, (const IgVictim *) lfirst(lc));
-
-	if (change->kind == IG_DROP_CASCADE)
-		ig_finding_hint(finding,
-						"-- better drop these one by one, so that nothing goes unseen; or all at once:");
-	ig_allowance_hint(finding, items.data, change->sql);
-}
-
-/* What the object that the statement names needs besides. */
-static void
-append_named(StringInfo items, const IgChange *change)
-{
-	const IgRelation *rel = change->rel;
-
-	if (rel != NULL)
-	{
-		if (rel->is_new)
-			return;
-		if (change->column != NULL)
-			append_column(items, rel, change->column);
-		else if (change->address.classId == RelationRelationId &&
-				 change->address.objectId == rel->relid)
-			append_relation(items, rel);
-		else if (change->address.classId == RelationRelationId)
-			ig_allowance_append(items, "drop-index-blocking", rel->schema, rel->name, NULL);
-		else if (change->address.classId == ConstraintRelationId && rel->classes != 0)
-			ig_allowance_append(items, "drop-enforced-constraint", rel->schema, rel->name, NULL);
-	}
-	else if (change->address.classId == NamespaceRelationId)
-		ig_allowance_append(items, "drop-schema", change->name, NULL, NULL);
-}
-
-static void
-append_victim(StringInfo items, const IgVictim *victim)
-{
-	const IgRelation *rel = victim->rel;
-
-	if (rel == NULL)
-		return;
-
-	switch (victim->address.classId)
-	{
-		case RelationRelationId:
-			if (victim->column != NULL)
-				append_column(items, rel, victim->column);
-			else
-				append_relation(items, rel);
-			break;
-		case ConstraintRelationId:
-			if (rel->classes != 0)
-				ig_allowance_append(items, "drop-enforced-constraint",
-									rel->schema, rel->name, NULL);
-			break;
-		case TriggerRelationId:
-			if (ig_relation_is_financial(rel))
-				ig_allowance_append(items, "financial-disable-trigger",
-									rel->schema, rel->name, NULL);
-			break;
-		case PolicyRelationId:
-			if (ig_relation_is_financial(rel))
-				ig_allowance_append(items, "financial-disable-rls",
-									rel->schema, rel->name, NULL);
-			break;
-		default:
-			break;
-	}
-}
-
-static void
-append_relation(StringInfo items, const IgRelation *rel)
-{
-	const char *rule;
-
-	switch (rel->relkind)
-	{
-		case RELKIND_RELATION:
-		case RELKIND_PARTITIONED_TABLE:
-		case RELKIND_FOREIGN_TABLE:
-			rule = ig_relation_is_financial(rel) ? "financial-drop" : "drop-table";
-			break;
-		case RELKIND_MATVIEW:
-			rule = ig_relation_is_financial(rel) ? "financial-drop" : "drop-materialized-view";
-			break;
-		case RELKIND_SEQUENCE:
-			rule = "drop-sequence";
-			break;
-		default:
-			return;
-	}
-	ig_allowance_append(items, rule, rel->schema, rel->name, NULL);
-}
-
-static void
-append_column(StringInfo items, const IgRelation *rel, const char *column)
-{
-	ig_allowance_append(items,
-						ig_relation_is_financial(rel) ? "financial-drop" : "drop-column",
-						rel->schema, rel->name, column);
+	ig_allowance_hint_drop(finding, change);
 }
 
 /* "view shop.v, column a of table shop.t and 3 more" */
@@ -404,8 +248,9 @@ judge_unlogged(const IgRule *rule, const IgChange *change, IgFindings *findings)
 		(change->rel->is_new && change->rel->classes == 0))
 		return;
 
-	finding = ig_finding_add(findings, rule, change, "cannot %s unlogged %s",
-							 create ? "create" : "make", ig_text_relation(change->rel));
+	finding = ig_finding_add(findings, rule, change, "cannot %s %s %s",
+							 create ? "create" : "make", ig_text_relation(change->rel),
+							 create ? "as an unlogged table" : "unlogged");
 	ig_finding_detail(finding,
 					  "An unlogged table is empty after a crash of the server, and on every standby.");
 	if (create)

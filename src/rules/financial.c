@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -307,7 +308,6 @@ judge_float(const IgRule *rule, const IgChange *change, IgFindings *findings)
 static void
 judge_drop(const IgRule *rule, const IgChange *change, IgFindings *findings)
 {
-	StringInfoData items;
 	IgFinding  *finding;
 
 	if (!is_financial(change))
@@ -324,18 +324,7 @@ judge_drop(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	if (change->derived)
 		ig_finding_detail(finding, "The statement does not name it: it goes with what is named.");
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
-
-	if (change->sql == NULL)
-	{
-		ig_allowance_hint_own(finding, NULL);
-		return;
-	}
-	initStringInfo(&items);
-	ig_allowance_append_own(&items, finding);
-	if (change->kind == IG_DROP_COLUMN && change->impact.names != NIL)
-		ig_allowance_append(&items, "drop-column-index", change->rel->schema,
-							change->rel->name, change->column);
-	ig_allowance_hint(finding, items.data, change->sql);
+	ig_allowance_hint_drop(finding, change);
 }
 
 static void
@@ -435,7 +424,7 @@ judge_trigger(const IgRule *rule, const IgChange *change, IgFindings *findings)
 {
 	const char *name = change->name ? change->name : "";
 	bool		group = strcmp(name, "ALL") == 0 || strcmp(name, "USER") == 0;
-	bool		dropped = change->sql != NULL;
+	bool		dropped = change->address.classId == TriggerRelationId;
 	IgFinding  *finding;
 
 	if (!is_financial(change) || change->is_new)
@@ -478,10 +467,7 @@ judge_rls(const IgRule *rule, const IgChange *change, IgFindings *findings)
 								 ig_text_relation(change->rel));
 	ig_finding_detail(finding, "Who may see and change which of its rows would be different at once.");
 	ig_allowance_hint_own(finding,
-						  change->sql ? change->sql :
-						  change->name ?
-						  psprintf("DROP POLICY %s ON %s", quote_identifier(change->name),
-								   ig_relation_quoted(change->rel)) :
+						  change->name ? change->sql :
 						  psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY",
 								   ig_relation_quoted(change->rel)));
 }

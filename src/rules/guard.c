@@ -12,7 +12,6 @@
 #include "rules/rules.h"
 
 static void judge_unprotect(const IgRule *rule, const IgChange *change, IgFindings *findings);
-static void judge_nothing(const IgRule *rule, const IgChange *change, IgFindings *findings);
 
 static void
 judge_unprotect(const IgRule *rule, const IgChange *change, IgFindings *findings)
@@ -30,15 +29,6 @@ judge_unprotect(const IgRule *rule, const IgChange *change, IgFindings *findings
 								   ig_relation_quoted(change->rel)));
 }
 
-/*
- * The record has a name and a code for the case that a rule fails; no change
- * is of its kind.
- */
-static void
-judge_nothing(const IgRule *rule, const IgChange *change, IgFindings *findings)
-{
-}
-
 static const IgRule rules[] = {
 	{
 		.name = "unprotect",
@@ -51,16 +41,6 @@ static const IgRule rules[] = {
 		.fixed = true,
 		.refuses = "taking the class financial or protected from a table",
 		.cure = "an allowance",
-	},
-	{
-		.name = "not-judged",
-		.sqlstate = ERRCODE_IG_NOT_JUDGED,
-		.family = IG_FAMILY_INTERNAL,
-		.level = IG_LEVEL_ERROR,
-		.judge = judge_nothing,
-		.fixed = true,
-		.refuses = "a statement that a rule could not be evaluated for",
-		.cure = "report it; an allowance until then",
 	},
 };
 

@@ -37,11 +37,10 @@ static const char *const family_names[] = {
 	"wipe",
 	"financial",
 	"guard",
-	"internal",
 	NULL
 };
 
-StaticAssertDecl(lengthof(family_names) == IG_FAMILY_INTERNAL + 2,
+StaticAssertDecl(lengthof(family_names) == IG_FAMILY_GUARD + 2,
 				 "each family has a name");
 StaticAssertDecl(IG_CHANGE_KINDS <= 64, "the kinds of change fit a bit mask");
 
@@ -163,43 +162,50 @@ is_exempt(const IgRule *rule, const IgChange *change)
 
 /*
  * Empty or small, where the administrator exempts such tables; and if a
- * statement concerns several tables, then each of them.
+ * statement works on several tables, then each of them.  The tables that a
+ * foreign key references are only locked: they count where the other side is
+ * new, and are never passed over if they are guarded.
  */
 static bool
 is_exempt_by_size(const IgChange *change)
 {
+	int			small = 0;
 	ListCell   *lc;
 
 	if (!ig_guc_exempt_empty_tables && ig_guc_exempt_smaller_than <= 0)
 		return false;
-	if (change->rel == NULL && change->domain_use == NIL)
-		return false;
 
-	if (change->rel && !is_small(change->rel))
-		return false;
-	if (change->parent && !is_small(change->parent))
-		return false;
-	if (change->constraint && change->constraint->parent &&
-		!is_small(change->constraint->parent))
-		return false;
-	foreach(lc, change->locked_parents)
+	if (change->rel && !ig_relation_is_exempt(change->rel))
 	{
-		if (!is_small((IgRelation *) lfirst(lc)))
+		if (!is_small(change->rel))
 			return false;
+		small++;
+	}
+	if (change->parent && !ig_relation_is_exempt(change->parent))
+	{
+		if (!is_small(change->parent))
+			return false;
+		small++;
 	}
 	foreach(lc, change->domain_use)
 	{
-		if (!is_small(((IgDomainUse *) lfirst(lc))->rel))
+		if (!is_small(((const IgDomainUse *) lfirst(lc))->rel))
+			return false;
+		small++;
+	}
+	foreach(lc, change->locked_parents)
+	{
+		IgRelation *parent = (IgRelation *) lfirst(lc);
+
+		if (parent->classes != 0 || (small == 0 && !is_small(parent)))
 			return false;
 	}
-	return true;
+	return small > 0 || change->locked_parents != NIL;
 }
 
 static bool
 is_small(IgRelation *rel)
 {
-	if (ig_relation_is_exempt(rel))
-		return true;
 	if (rel->classes != 0)
 		return false;
 	if (rel->relkind != RELKIND_RELATION && rel->relkind != RELKIND_MATVIEW &&

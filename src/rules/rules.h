@@ -23,8 +23,7 @@ typedef enum IgFamily
 	IG_FAMILY_COMPATIBILITY,	/* O: breaks its running version */
 	IG_FAMILY_WIPE,				/* W: data is wiped */
 	IG_FAMILY_FINANCIAL,		/* F: financial and protected tables */
-	IG_FAMILY_GUARD,			/* G: the guard itself */
-	IG_FAMILY_INTERNAL			/* 9: a rule could not be evaluated */
+	IG_FAMILY_GUARD				/* G: the guard itself */
 } IgFamily;
 
 typedef struct IgRule IgRule;

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * text.h
+ *	  Names, lists and locks in words.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_TEXT_H
+#define IG_TEXT_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "storage/lockdefs.h"
+
+/* A name for a message: control characters are escaped. */
+extern char *ig_text_name(const char *name);
+
+/* '"a", "b" and 3 more', of a List of char *. */
+extern char *ig_text_list(List *names, int at_most);
+
+/* "ACCESS EXCLUSIVE" */
+extern const char *ig_text_lock(LOCKMODE lock);
+
+#endif							/* IG_TEXT_H */
