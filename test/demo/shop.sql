@@ -46,4 +46,4 @@ INSERT INTO order_items (order_id, line, product, cents)
 INSERT INTO payments (order_id, cents)
     SELECT i, 1000 + i % 9000 FROM generate_series(1, 20000) i;
 
-ANALYZE;
+ANALYZE users, carts, orders, order_items, payments;

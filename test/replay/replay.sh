@@ -52,12 +52,22 @@ database=ig_replay_$$
 
 sql() { psql -X -q -A -t -v ON_ERROR_STOP=1 -d "$@"; }
 
+# In a server that is not ours only the database is to go.
+drop_and_exit()
+{
+	local status=$?
+	sql postgres -c "DROP DATABASE IF EXISTS $database WITH (FORCE)" 2>/dev/null
+	(exit $status)
+	ig_cleanup
+}
+
 prepare_database()
 {
 	local setting
 	sql postgres -c "CREATE DATABASE $database TEMPLATE template0" || return 1
 	if [ $guard = yes ]; then
-		sql "$database" >/dev/null 2>&1 <<-SQL || return 1
+		sql "$database" >/dev/null <<-SQL || return 1
+			SET client_min_messages = error;
 			CREATE EXTENSION invariant_guard;
 			ALTER DATABASE $database SET session_preload_libraries = 'invariant_guard';
 			ALTER DATABASE $database SET invariant_guard.mode = 'observe';
@@ -151,7 +161,7 @@ if [ $server = yes ]; then
 	done
 	ig_begin
 	for variable in "${!given[@]}"; do export "$variable=${given[$variable]}"; done
-	trap 'sql postgres -c "DROP DATABASE IF EXISTS $database WITH (FORCE)" 2>/dev/null; ig_cleanup' EXIT
+	trap drop_and_exit EXIT
 else
 	ig_require
 	ig_begin

@@ -258,6 +258,7 @@ ig_build()
 		return 1
 	}
 	if grep -i 'warning' "$ig_work/build.log"; then return 1; fi
+	if nm -D --undefined-only "$ig_lib/invariant_guard.so" | grep ' ig_'; then return 1; fi
 }
 
 ig_make_variable() { make -C "$ig_build" -s PG_CONFIG="$ig_pg_config" "print-$1" MAKEFLAGS=; }

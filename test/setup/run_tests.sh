@@ -125,7 +125,7 @@ run_tap_file()
 	cd "$ig_work/tap/$name" || return
 	ig_as_server timeout 900 env PG_REGRESS="$ig_pgxs/src/test/regress/pg_regress" \
 		PERL5LIB="$ig_work/src/test/t:$ig_pgxs/src/test/perl" TESTDIR="$PWD" TESTDATADIR="$PWD/data" \
-		TESTLOGDIR="$PWD/log" top_builddir="$PWD" PG_TEST_TIMEOUT_DEFAULT=120 \
+		IG_REGRESS="$(ig_make_variable REGRESS)" TESTLOGDIR="$PWD/log" top_builddir="$PWD" PG_TEST_TIMEOUT_DEFAULT=120 \
 		prove -v --timer "$file" >"$log" 2>&1
 	status=$?
 	cd "$ig_work" || return
@@ -207,6 +207,7 @@ case " $layers " in
 		ig_start_cluster main <<-CONF || give_up "the server did not start"
 			session_preload_libraries = 'invariant_guard'
 			log_statement = none
+			autovacuum = off
 		CONF
 		;;
 esac

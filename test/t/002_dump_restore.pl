@@ -24,7 +24,7 @@ $node->safe_psql('shop', q{
 
 my $labels = q{SELECT string_agg(objname || '=' || label, ' ' ORDER BY objname)
 	FROM pg_seclabels WHERE provider = 'invariant_guard'};
-my $triggers = q{SELECT string_agg(evtname || '=' || evtenabled, ' ' ORDER BY evtname)
+my $triggers = q{SELECT string_agg(evtname || '=' || evtenabled::text, ' ' ORDER BY evtname)
 	FROM pg_event_trigger};
 my $expected_labels = $node->safe_psql('shop', $labels);
 my $expected_triggers = $node->safe_psql('shop', $triggers);
