@@ -80,7 +80,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status
+REGRESS = gate settings labels status routes
 REGRESS_OPTS =
 
 ISOLATION = allowance label_change refusal_before_lock
