@@ -35,6 +35,7 @@ OBJS = \
 	src/gate/change_create.o \
 	src/gate/change_drop.o \
 	src/gate/change_drop_part.o \
+	src/gate/change_heirs.o \
 	src/gate/change_other.o \
 	src/gate/change_owned.o \
 	src/gate/change_partition.o \
@@ -80,7 +81,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof
 REGRESS_OPTS =
 
 ISOLATION = allowance label_change refusal_before_lock

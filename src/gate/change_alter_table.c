@@ -38,9 +38,11 @@ typedef struct AlterContext
 {
 	IgStatement *stmt;
 	IgRelation *rel;
+	IgRelation *named;			/* rel, or the composite type that it is OF */
 	LOCKMODE	lock;
 	List	   *dropped_constraints;	/* of char * */
 	List	   *made_not_null;	/* of char *: SET NOT NULL, or in a key */
+	List	   *made_nullable;	/* of char *: DROP NOT NULL */
 	List	   *keyed;			/* of char *: in a PRIMARY KEY that is added */
 	List	   *added;			/* of char *: columns that it adds */
 } AlterContext;
@@ -81,6 +83,7 @@ ig_changes_alter_table(IgStatement *stmt)
 	if (context.rel == NULL || !ig_class_ownercheck(context.rel->relid, GetUserId()))
 		return;
 
+	context.named = context.rel;
 	context.lock = AlterTableGetLockLevel(alter->cmds);
 	read_context(&context, alter);
 
@@ -101,6 +104,8 @@ ig_changes_alter_table(IgStatement *stmt)
 			table_command(&context, cmd);
 		}
 	}
+	if (alter->relation->inh)
+		ig_changes_heirs(stmt);
 }
 
 static void
@@ -115,6 +120,8 @@ read_context(AlterContext *context, const AlterTableStmt *alter)
 
 		if (cmd->subtype == AT_SetNotNull)
 			context->made_not_null = lappend(context->made_not_null, cmd->name);
+		else if (cmd->subtype == AT_DropNotNull)
+			context->made_nullable = lappend(context->made_nullable, cmd->name);
 		else if (cmd->subtype == AT_DropConstraint)
 			context->dropped_constraints = lappend(context->dropped_constraints, cmd->name);
 		else if (cmd->subtype == AT_AddColumn)
@@ -198,8 +205,10 @@ alter_column_type(AlterContext *context, const AlterTableCmd *cmd)
 	if (change == NULL)
 		return;
 	change->type_change = palloc0(sizeof(IgTypeChange));
-	ig_impact_alter_type(context->rel, change->attnum, def, context->stmt->query,
-						 change->type_change, &change->impact);
+	ig_impact_alter_type(context->named, get_attnum(context->named->relid, cmd->name),
+						 def, context->stmt->query, change->type_change, &change->impact);
+	if (!ig_relation_holds_rows(context->rel))
+		change->impact.rewrite = false; /* the tables OF the type have the rows */
 	if (!change->impact.rewrite && context->dropped_constraints != NIL)
 		forget_dropped(context, &change->impact);
 }
@@ -257,7 +266,7 @@ drop_default(AlterContext *context, const char *column)
 	Form_pg_attribute form;
 	bool		required;
 
-	if (attnum <= 0)
+	if (attnum <= 0 || is_named(context->made_nullable, column))
 		return;
 	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(context->rel->relid),
 							Int16GetDatum(attnum));

@@ -25,17 +25,20 @@
 #include "utils/typcache.h"
 
 #include "gate/statement.h"
+#include "platform/catalog.h"
 #include "platform/compat.h"
 
 static const char *serial_type(const ColumnDef *def);
+static Constraint *with_attributes(const ColumnDef *def, const Constraint *con);
 static bool domain_is_not_null(Oid typid);
-static void column_type(const ColumnDef *def, IgNewColumn *column, int32 *typmod);
+static void column_type(const IgStatement *stmt, const ColumnDef *def,
+						IgNewColumn *column, int32 *typmod);
 static void column_constraints(IgStatement *stmt, IgRelation *rel,
 							   const ColumnDef *def, IgNewColumn *column,
 							   Node **raw_default);
-static Node *column_default(const IgStatement *stmt, const ColumnDef *def,
-							const IgNewColumn *column, int32 typmod, Node *raw_default);
-static char *rewrite_reason(const IgNewColumn *column, Node *planned);
+static Node *column_default(const ColumnDef *def, const IgNewColumn *column,
+							int32 typmod, Node *raw_default);
+static char *rewrite_reason(const IgNewColumn *column, Node *planned, bool may_evaluate);
 
 /*
  * The base type of one of serial's six spellings, or NULL.  As the server
@@ -89,9 +92,11 @@ domain_is_not_null(Oid typid)
  * so itself.
  */
 static void
-column_type(const ColumnDef *def, IgNewColumn *column, int32 *typmod)
+column_type(const IgStatement *stmt, const ColumnDef *def, IgNewColumn *column,
+			int32 *typmod)
 {
 	const char *serial = serial_type(def);
+	ParseState *pstate;
 	Type		type;
 
 	*typmod = -1;
@@ -108,7 +113,10 @@ column_type(const ColumnDef *def, IgNewColumn *column, int32 *typmod)
 	if (def->typeName == NULL)
 		return;
 
-	type = LookupTypeName(NULL, def->typeName, typmod, true);
+	/* a type modifier that the type does not take is an error here already */
+	pstate = make_parsestate(NULL);
+	pstate->p_sourcetext = stmt->query;
+	type = LookupTypeName(pstate, def->typeName, typmod, true);
 	if (type == NULL)
 		return;
 	if (((Form_pg_type) GETSTRUCT(type))->typisdefined)
@@ -118,6 +126,39 @@ column_type(const ColumnDef *def, IgNewColumn *column, int32 *typmod)
 		column->type_sql = format_type_with_typemod(column->typid, *typmod);
 	}
 	ReleaseSysCache(type);
+}
+
+/*
+ * A copy of an inline constraint with what the grammar leaves in nodes of their
+ * own behind it: DEFERRABLE, INITIALLY DEFERRED, [NOT] ENFORCED.
+ */
+static Constraint *
+with_attributes(const ColumnDef *def, const Constraint *con)
+{
+	Constraint *copy = copyObject((Constraint *) con);
+	bool		behind = false;
+	ListCell   *lc;
+
+	foreach(lc, def->constraints)
+	{
+		const Constraint *attr = lfirst_node(Constraint, lc);
+
+		if (attr == con)
+			behind = true;
+		else if (!behind)
+			continue;
+		else if (attr->contype == CONSTR_ATTR_DEFERRABLE)
+			copy->deferrable = true;
+		else if (attr->contype == CONSTR_ATTR_DEFERRED)
+			copy->deferrable = copy->initdeferred = true;
+		else if (IG_IS_NOT_ENFORCED_ATTR(attr->contype))
+			ig_set_enforced(copy, false);
+		else if (attr->contype != CONSTR_ATTR_NOT_DEFERRABLE &&
+				 attr->contype != CONSTR_ATTR_IMMEDIATE &&
+				 !IG_IS_ENFORCED_ATTR(attr->contype))
+			break;
+	}
+	return copy;
 }
 
 /*
@@ -161,11 +202,13 @@ column_constraints(IgStatement *stmt, IgRelation *rel, const ColumnDef *def,
 				break;
 			case CONSTR_CHECK:
 				column->checks = lappend(column->checks,
-										 ig_constraint_spec(stmt, rel, con, def->colname));
+										 ig_constraint_spec(stmt, rel, with_attributes(def, con),
+															def->colname));
 				break;
 			case CONSTR_FOREIGN:
 				column->references = lappend(column->references,
-											 ig_constraint_spec(stmt, rel, con, def->colname));
+											 ig_constraint_spec(stmt, rel, with_attributes(def, con),
+															def->colname));
 				break;
 			default:
 				break;
@@ -179,15 +222,15 @@ column_constraints(IgStatement *stmt, IgRelation *rel, const ColumnDef *def,
  * build_column_default, without one the type's own default counts.
  */
 static Node *
-column_default(const IgStatement *stmt, const ColumnDef *def,
-			   const IgNewColumn *column, int32 typmod, Node *raw_default)
+column_default(const ColumnDef *def, const IgNewColumn *column, int32 typmod,
+			   Node *raw_default)
 {
 	if (raw_default != NULL)
 	{
+		/* without the source text, as the server: no position in its errors */
 		ParseState *pstate = make_parsestate(NULL);
 		Node	   *cooked;
 
-		pstate->p_sourcetext = stmt->query;
 		cooked = cookDefault(pstate, copyObject(raw_default), column->typid, typmod,
 							 def->colname, '\0');
 		free_parsestate(pstate);
@@ -200,10 +243,11 @@ column_default(const IgStatement *stmt, const ColumnDef *def,
 /*
  * Why every row must be written anew, or NULL.  This is the condition of
  * ATExecAddColumn: a value can be kept outside the heap only if it is one for
- * all rows, and a domain's constraints must see each of them.
+ * all rows, and a domain's constraints must see each of them.  To look at
+ * these is to plan them, which the server does for no other statement.
  */
 static char *
-rewrite_reason(const IgNewColumn *column, Node *planned)
+rewrite_reason(const IgNewColumn *column, Node *planned, bool may_evaluate)
 {
 	if (column->serial)
 		return "serial calls nextval() for each row";
@@ -213,7 +257,7 @@ rewrite_reason(const IgNewColumn *column, Node *planned)
 		return "a stored generated column is computed for each row";
 	if (column->generated != '\0')
 		return NULL;
-	if (OidIsValid(column->typid) && DomainHasConstraints(column->typid))
+	if (may_evaluate && OidIsValid(column->typid) && DomainHasConstraints(column->typid))
 		return "the constraints of its domain are checked for each row";
 	if (planned != NULL && contain_volatile_functions(planned))
 		return psprintf("its default %s is volatile",
@@ -225,7 +269,8 @@ rewrite_reason(const IgNewColumn *column, Node *planned)
  * Describe a new column, and fill in the impact of adding it.
  *
  * may_evaluate: the current user owns the table, so that planning the default
- * runs nothing that the server would not run a moment later.
+ * runs nothing that the server would not run a moment later.  The server plans
+ * nothing for a foreign table, whose rows it does not write.
  */
 IgNewColumn *
 ig_new_column(IgStatement *stmt, IgRelation *rel, ColumnDef *def,
@@ -237,24 +282,28 @@ ig_new_column(IgStatement *stmt, IgRelation *rel, ColumnDef *def,
 	Node	   *planned = NULL;
 	int32		typmod;
 
-	column_type(def, column, &typmod);
+	column_type(stmt, def, column, &typmod);
 	column_constraints(stmt, rel, def, column, &raw_default);
+	column->default_clause = raw_default != NULL || column->serial ||
+		column->generated != '\0';
 	if (domain_is_not_null(column->typid))
 		column->not_null = true;
 
 	if (may_evaluate && OidIsValid(column->typid) && !column->has_default)
-		cooked = column_default(stmt, def, column, typmod, raw_default);
+		cooked = column_default(def, column, typmod, raw_default);
 	if (cooked != NULL)
 	{
 		column->has_default = true;
 		if (raw_default != NULL)
 			column->default_sql = deparse_expression(cooked, NIL, false, false);
-		planned = (Node *) expression_planner((Expr *) cooked);
+		if (ig_relation_holds_rows(rel))
+			planned = (Node *) expression_planner((Expr *) cooked);
 	}
 	if (!may_evaluate && raw_default != NULL)
 		column->has_default = true;
 
-	impact->reason = rewrite_reason(column, planned);
+	impact->reason = rewrite_reason(column, planned,
+									may_evaluate && ig_relation_holds_rows(rel));
 	impact->rewrite = impact->reason != NULL;
 	return column;
 }

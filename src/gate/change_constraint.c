@@ -267,6 +267,8 @@ ig_constraint_spec(IgStatement *stmt, IgRelation *rel, Constraint *con,
 		case CONSTR_UNIQUE:
 		case CONSTR_PRIMARY:
 			spec->definition = key_sql(spec, con);
+			spec->timing = !con->deferrable ? "" :
+				con->initdeferred ? " DEFERRABLE INITIALLY DEFERRED" : " DEFERRABLE";
 			break;
 		default:
 			break;

@@ -17,6 +17,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
 #include "commands/defrem.h"
+#include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
@@ -46,8 +47,6 @@ is_existing(const RangeVar *rv, const char *default_schema)
 	if (default_schema != NULL)
 		return OidIsValid(get_relname_relid(rv->relname,
 											get_namespace_oid(default_schema, true)));
-	if (rv->relpersistence == RELPERSISTENCE_TEMP)
-		return false;
 	return OidIsValid(get_relname_relid(rv->relname, RangeVarGetCreationNamespace(rv)));
 }
 
@@ -71,7 +70,8 @@ ig_changes_create_table(IgStatement *stmt)
 	IgRelation *rel;
 	char		relkind;
 
-	if (is_existing(create->relation, stmt->default_schema))
+	if (create->relation->relpersistence == RELPERSISTENCE_TEMP ||
+		is_existing(create->relation, stmt->default_schema))
 		return;					/* IF NOT EXISTS, or the server's error */
 
 	relkind = IsA(create, CreateForeignTableStmt) ? RELKIND_FOREIGN_TABLE :
@@ -200,8 +200,9 @@ create_partition(IgStatement *stmt, IgRelation *rel, const CreateStmt *create)
 	change->parent = parent;
 	change->in_use = OidIsValid(get_default_partition_oid(parent->relid));
 	change->impact.lock = AccessExclusiveLock;
-	if (!ig_relation_is_exempt(parent))
-		ig_impact_attach(parent, rel, create->partbound, &change->impact);
+	if (!ig_relation_is_exempt(parent) &&
+		ig_class_ownercheck(parent->relid, GetUserId()))
+		ig_impact_attach(parent, rel, create->partbound, stmt->query, &change->impact);
 }
 
 /*
@@ -229,7 +230,9 @@ ig_changes_create_table_as(IgStatement *stmt)
 		return;
 
 	create = (const CreateTableAsStmt *) node;
-	if (create->objtype != OBJECT_TABLE || is_existing(create->into->rel, NULL))
+	if (create->objtype != OBJECT_TABLE ||
+		create->into->rel->relpersistence == RELPERSISTENCE_TEMP ||
+		is_existing(create->into->rel, NULL))
 		return;
 	rel = ig_relation_to_be(create->into->rel, NULL, RELKIND_RELATION);
 	if (ig_relation_is_temp(rel))

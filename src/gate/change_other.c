@@ -129,6 +129,7 @@ rename_column(IgStatement *stmt, const RenameStmt *rename)
 	change->is_new = ig_transaction_created(&change->address);
 	change->suspects = ig_function_suspects(rel->name, rename->subname);
 	change->impact.lock = AccessExclusiveLock;
+	ig_changes_heirs(stmt);
 }
 
 /*
@@ -209,7 +210,9 @@ ig_changes_alter_enum(IgStatement *stmt)
 	if (alter->oldVal == NULL)
 		return;
 	typid = LookupTypeNameOid(NULL, makeTypeNameFromNameList(alter->typeName), true);
-	if (!OidIsValid(typid))
+	if (!OidIsValid(typid) ||
+		!SearchSysCacheExists2(ENUMTYPOIDNAME, ObjectIdGetDatum(typid),
+							   CStringGetDatum(alter->oldVal)))
 		return;
 
 	ObjectAddressSet(address, TypeRelationId, typid);

@@ -13,10 +13,12 @@
 #include "catalog/indexing.h"
 #include "catalog/partition.h"
 #include "catalog/pg_constraint.h"
+#include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
 
 #include "gate/statement.h"
+#include "platform/compat.h"
 
 /*
  * The foreign keys of a partitioned table reach into each new partition.
@@ -75,7 +77,8 @@ ig_changes_partition(IgStatement *stmt, IgRelation *parent, const PartitionCmd *
 
 	if (attach)
 	{
-		ig_impact_attach(parent, part, cmd->bound, &change->impact);
+		if (ig_class_ownercheck(part->relid, GetUserId()))
+			ig_impact_attach(parent, part, cmd->bound, stmt->query, &change->impact);
 		inherited_foreign_keys(change, parent);
 	}
 }

@@ -153,19 +153,23 @@ ig_changes_reindex(IgStatement *stmt)
 	LOCKMODE	lock = concurrently ? ShareUpdateExclusiveLock : ShareLock;
 	IgRelation *rel;
 	IgChange   *change;
+	ListCell   *lc;
 
 	if (reindex->relation == NULL)
 	{
 		List	   *tables = NIL;
 
-		if (concurrently)
-			return;
 		if (reindex->kind == REINDEX_OBJECT_SCHEMA && reindex->name != NULL)
 			tables = tables_where(is_own_table_of_schema,
 								  get_namespace_oid(reindex->name, true));
 		else if (reindex->kind == REINDEX_OBJECT_DATABASE)
 			tables = tables_where(is_own_table, InvalidOid);
-		change_each(stmt, IG_REINDEX, tables, lock);
+		foreach(lc, tables)
+		{
+			change = ig_change_add(stmt, IG_REINDEX, (IgRelation *) lfirst(lc));
+			change->concurrently = concurrently;
+			change->impact.lock = lock;
+		}
 		return;
 	}
 

@@ -11,6 +11,7 @@
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 
 #include "gate/statement.h"
@@ -20,6 +21,8 @@ static List *add_heirs(IgStatement *stmt, const IgRelation *rel, List *relids);
 static void add_reached(IgStatement *stmt, List *relids);
 static bool is_told_with_ancestor(const IgRelation *rel, List *relids);
 static void add_table(IgStatement *stmt, IgRelation *rel, bool derived);
+static void set_together(IgStatement *stmt);
+static List *referencing_first(IgStatement *stmt, IgRelation *rel, List *ordered);
 
 void
 ig_changes_truncate(IgStatement *stmt)
@@ -46,6 +49,7 @@ ig_changes_truncate(IgStatement *stmt)
 
 	if (truncate->behavior == DROP_CASCADE)
 		add_reached(stmt, relids);
+	set_together(stmt);
 }
 
 /*
@@ -128,4 +132,55 @@ add_table(IgStatement *stmt, IgRelation *rel, bool derived)
 	change->identity = ig_text_relation(rel);
 	change->impact.lock = AccessExclusiveLock;
 	change->sql = psprintf("TRUNCATE %s", ig_relation_quoted(rel));
+}
+
+/*
+ * The tables in an order in which their rows could be deleted.  One change
+ * bears it for all.
+ */
+static void
+set_together(IgStatement *stmt)
+{
+	IgChange   *bearer = NULL;
+	ListCell   *lc;
+
+	foreach(lc, stmt->changes)
+	{
+		IgChange   *change = (IgChange *) lfirst(lc);
+
+		if (ig_relation_is_exempt(change->rel))
+			continue;
+		if (bearer == NULL)
+			bearer = change;
+		bearer->together = referencing_first(stmt, change->rel, bearer->together);
+	}
+}
+
+/*
+ * Append the table, but those before it that reference it.  In a circle of
+ * foreign keys there is no right order, and any will do.
+ */
+static List *
+referencing_first(IgStatement *stmt, IgRelation *rel, List *ordered)
+{
+	int			place = list_length(ordered);
+	List	   *referencing;
+	ListCell   *lc;
+
+	if (list_member_ptr(ordered, rel))
+		return ordered;
+
+	check_stack_depth();
+	ordered = lappend(ordered, rel);
+	referencing = heap_truncate_find_FKs(list_make1_oid(rel->relid));
+	foreach(lc, stmt->changes)
+	{
+		IgRelation *other = ((IgChange *) lfirst(lc))->rel;
+
+		if (!ig_relation_is_exempt(other) && list_member_oid(referencing, other->relid))
+			ordered = referencing_first(stmt, other, ordered);
+	}
+
+	ordered = list_delete_nth_cell(ordered, place);
+	return lappend(ordered, rel);
 }

@@ -32,7 +32,7 @@
 
 /* Is the extension created in this database?  Forgotten with any schema. */
 static bool extension_known = false;
-static bool extension_exists = false;
+static Oid	extension_oid = InvalidOid;
 
 static void namespace_changed(Datum arg, int cacheid, uint32 hashvalue);
 static bool is_extension_created(void);
@@ -65,10 +65,21 @@ is_extension_created(void)
 {
 	if (!extension_known)
 	{
-		extension_exists = OidIsValid(get_extension_oid("invariant_guard", true));
+		extension_oid = get_extension_oid("invariant_guard", true);
 		extension_known = true;
 	}
-	return extension_exists;
+	return OidIsValid(extension_oid);
+}
+
+/*
+ * An extension is about to go.  Its schema went before it, and what was asked
+ * since then found it still there.
+ */
+void
+ig_decide_extension_dropped(Oid extension)
+{
+	if (extension_known && extension == extension_oid)
+		extension_oid = InvalidOid;
 }
 
 IgMode

@@ -38,6 +38,7 @@ extern void ig_decide(IgFindings *findings);
 extern void ig_decide_change(const IgChange *change);
 
 extern void ig_decide_notice_unused(const IgAllowItem *item);
+extern void ig_decide_extension_dropped(Oid extension);
 extern void ig_decide_init(void);
 
 #endif							/* IG_DECIDE_H */

@@ -45,10 +45,11 @@ extern void ig_impact_set_not_null(IgRelation *rel, AttrNumber attnum,
 
 /*
  * ATTACH PARTITION, and CREATE TABLE ... PARTITION OF, where the partition is
- * yet to be.
+ * yet to be.  Analyses the bound, with the errors of the server.
  */
 extern void ig_impact_attach(IgRelation *parent, IgRelation *part,
-							 const PartitionBoundSpec *bound, IgImpact *impact);
+							 const PartitionBoundSpec *bound, const char *query,
+							 IgImpact *impact);
 
 /* impact_common.c */
 extern bool ig_impact_concerns(Relation relation);

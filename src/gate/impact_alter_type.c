@@ -47,7 +47,8 @@
 
 static bool retype_init(IgRetype *retype, Relation relation, AttrNumber attnum,
 						const ColumnDef *def, ParseState *pstate);
-static void describe_types(const IgRetype *retype, int32 old_typmod, IgTypeChange *change);
+static void describe_types(const IgRetype *retype, int32 old_typmod, bool plans,
+						   IgTypeChange *change);
 static char *type_sql(Oid type, int32 typmod, Oid collation);
 static Node *using_expression(Relation relation, const ColumnDef *def, ParseState *pstate);
 static bool may_change(Relation relation, AttrNumber attnum, bool has_using);
@@ -68,6 +69,7 @@ impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char
 	IgImpact	found = *impact;
 	Node	   *expr;
 	Node	   *blocker = NULL;
+	bool		plans;
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(relation), attnum - 1);
 
 	/* in the order of the server, so that the first error is the same */
@@ -76,7 +78,15 @@ impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char
 	if (!may_change(relation, attnum, expr != NULL) ||
 		!retype_init(&retype, relation, attnum, def, pstate))
 		return;
-	describe_types(&retype, att->atttypmod, change);
+	retype.tables = ig_retype_tables(relation, retype.column);
+
+	/* where no table has rows the server plans no conversion */
+	plans = relation->rd_rel->relkind == RELKIND_RELATION ||
+		relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+		list_length(retype.tables) > 1;
+	describe_types(&retype, att->atttypmod, plans, change);
+	if (!plans)
+		return;
 
 	if (att->attgenerated == IG_GENERATED_VIRTUAL)
 	{
@@ -92,7 +102,6 @@ impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char
 	}
 
 	retype.rewrites = blocker != NULL;
-	retype.tables = ig_retype_tables(relation, retype.column);
 	if (!ig_retype_allowed(&retype, &dependents) ||
 		!keep_heaps(&retype, &dependents, &found))
 		return;
@@ -178,7 +187,8 @@ retype_init(IgRetype *retype, Relation relation, AttrNumber attnum,
 {
 	Form_pg_attribute att = TupleDescAttr(RelationGetDescr(relation), attnum - 1);
 	ColumnDef  *copy = copyObject((ColumnDef *) def);
-	Type		type = LookupTypeName(pstate, copy->typeName, &retype->new_typmod, true);
+	ParseState *place = IG_ALTER_TYPE_TELLS_PLACE ? pstate : NULL;
+	Type		type = LookupTypeName(place, copy->typeName, &retype->new_typmod, true);
 	bool		is_defined;
 
 	if (type == NULL)
@@ -189,7 +199,7 @@ retype_init(IgRetype *retype, Relation relation, AttrNumber attnum,
 	if (!is_defined)
 		return false;
 
-	retype->new_collation = GetColumnDefCollation(pstate, copy, retype->new_type);
+	retype->new_collation = GetColumnDefCollation(place, copy, retype->new_type);
 	retype->column = pstrdup(NameStr(att->attname));
 	retype->old_type = att->atttypid;
 	retype->old_collation = att->attcollation;
@@ -197,13 +207,15 @@ retype_init(IgRetype *retype, Relation relation, AttrNumber attnum,
 }
 
 static void
-describe_types(const IgRetype *retype, int32 old_typmod, IgTypeChange *change)
+describe_types(const IgRetype *retype, int32 old_typmod, bool plans, IgTypeChange *change)
 {
 	change->old_sql = type_sql(retype->old_type, old_typmod, retype->old_collation);
 	change->new_sql = type_sql(retype->new_type, retype->new_typmod, retype->new_collation);
 	change->new_base_typid = getBaseType(retype->new_type);
-	change->narrowing = ig_type_narrows(retype->old_type, old_typmod,
-										retype->new_type, retype->new_typmod);
+
+	/* to look at a domain's constraints is to plan them */
+	change->narrowing = (plans || get_typtype(retype->new_type) != TYPTYPE_DOMAIN) &&
+		ig_type_narrows(retype->old_type, old_typmod, retype->new_type, retype->new_typmod);
 }
 
 /*

@@ -45,7 +45,8 @@
 #define NOT_IN_DEFAULT_REASON \
 	"no validated CHECK constraint proves that the default partition holds no row of the new partition"
 
-static void impact_on(Relation parent, Relation part, const PartitionBoundSpec *bound,
+static void impact_on(Relation parent, Relation part, char *name,
+					  const PartitionBoundSpec *bound, const char *query,
 					  IgImpact *impact);
 static bool has_columns_of(Relation relation, Relation other, bool same_type);
 static void check_partition(Relation parent, Relation part, List *bound, IgImpact *impact);
@@ -64,12 +65,13 @@ static bool merges_foreign_key(HeapTuple wanted, Relation part, AttrMap *attmap,
 							   char **checked);
 
 /*
- * The caller has checked that the current user owns the parent: constraints
- * are simplified here, which runs the immutable functions in them.
+ * The caller has checked that the current user owns the parent and, if it is
+ * there, the partition: constraints are simplified here, which runs the
+ * immutable functions in them.
  */
 void
 ig_impact_attach(IgRelation *parent, IgRelation *part, const PartitionBoundSpec *bound,
-				 IgImpact *impact)
+				 const char *query, IgImpact *impact)
 {
 	Relation	parent_rel;
 	Relation	part_rel = NULL;
@@ -85,7 +87,7 @@ ig_impact_attach(IgRelation *parent, IgRelation *part, const PartitionBoundSpec 
 		if (OidIsValid(part->relid))
 			part_rel = try_relation_open(part->relid, AccessShareLock);
 		if (part_rel != NULL || !OidIsValid(part->relid))
-			impact_on(parent_rel, part_rel, bound, impact);
+			impact_on(parent_rel, part_rel, part->name, bound, query, impact);
 		if (part_rel != NULL)
 			relation_close(part_rel, AccessShareLock);
 	}
@@ -93,8 +95,10 @@ ig_impact_attach(IgRelation *parent, IgRelation *part, const PartitionBoundSpec 
 }
 
 static void
-impact_on(Relation parent, Relation part, const PartitionBoundSpec *bound, IgImpact *impact)
+impact_on(Relation parent, Relation part, char *name,
+		  const PartitionBoundSpec *bound, const char *query, IgImpact *impact)
 {
+	ParseState *pstate;
 	PartitionBoundSpec *spec;
 	List	   *bound_constraint;
 
@@ -104,8 +108,12 @@ impact_on(Relation parent, Relation part, const PartitionBoundSpec *bound, IgImp
 		 !has_columns_of(part, parent, true) || !has_columns_of(parent, part, false)))
 		return;
 
-	spec = transformPartitionBound(make_parsestate(NULL), parent,
+	/* a bound that is empty or taken has no constraint to ask about */
+	pstate = make_parsestate(NULL);
+	pstate->p_sourcetext = query;
+	spec = transformPartitionBound(pstate, parent,
 								   copyObject((PartitionBoundSpec *) bound));
+	check_new_partition_bound(name, parent, spec, pstate);
 	bound_constraint = get_qual_from_partbound(parent, spec);
 
 	if (part != NULL)

@@ -113,6 +113,12 @@ visit_all(SetNotNull *context, Oid relid)
 
 		if (relation == NULL)
 			continue;
+		if (!ig_class_ownercheck(lfirst_oid(lc), GetUserId()))
+		{
+			/* the server refuses; somebody else's CHECKs are not run */
+			relation_close(relation, AccessShareLock);
+			return;
+		}
 		attnum = get_attnum(lfirst_oid(lc), context->column);
 		done = attnum > 0 && ig_column_is_not_null(RelationGetDescr(relation), attnum);
 		if (attnum > 0 && !done &&
@@ -139,6 +145,11 @@ visit_without_constraint(SetNotNull *context, Oid relid, bool is_top)
 	check_stack_depth();
 	if (relation == NULL)
 		return;
+	if (!ig_class_ownercheck(relid, GetUserId()))
+	{
+		relation_close(relation, AccessShareLock);
+		return;
+	}
 	if (attnum > 0 && !is_proven(context, relation, attnum, is_top))
 		add_scan(context, relation, UNPROVEN_REASON);
 	relation_close(relation, AccessShareLock);

@@ -43,7 +43,7 @@ typedef enum Work
 static int	foretold_work(const IgChange *change);
 static List *line_of_descent(Oid relid);
 static bool is_foretold(Oid relid, Work work);
-static bool is_type_changing(void);
+static bool is_type_changing(char contype);
 static bool is_drop_foretold(const ObjectAddress *address);
 static void judge_unpredicted(IgRelation *rel, Work work);
 static Oid	index_table(Oid indexid);
@@ -159,9 +159,10 @@ is_foretold(Oid relid, Work work)
 /*
  * A type change enters the constraints of its column anew, those of other
  * tables that reference it included; the rules have seen which are checked.
+ * A foreign key is entered as valid also where it is not checked.
  */
 static bool
-is_type_changing(void)
+is_type_changing(char contype)
 {
 	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
 	{
@@ -172,7 +173,8 @@ is_type_changing(void)
 			const IgChange *change = (const IgChange *) lfirst(lc);
 
 			if (change->kind == IG_ALTER_COLUMN_TYPE &&
-				(change->impact.rewrite || change->impact.recheck))
+				(change->impact.rewrite || change->impact.recheck ||
+				 contype == CONSTRAINT_FOREIGN))
 				return true;
 		}
 	}
@@ -287,6 +289,7 @@ ig_net_constraint_check(Oid conoid)
 	ScanKeyData key;
 	HeapTuple	tuple;
 	Oid			relid = InvalidOid;
+	char		contype = '\0';
 
 	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
 	ScanKeyInit(&key, Anum_pg_constraint_oid, BTEqualStrategyNumber, F_OIDEQ,
@@ -301,11 +304,12 @@ ig_net_constraint_check(Oid conoid)
 		if ((con->contype == CONSTRAINT_CHECK || con->contype == CONSTRAINT_FOREIGN) &&
 			con->convalidated && !OidIsValid(con->conparentid))
 			relid = con->conrelid;
+		contype = con->contype;
 	}
 	systable_endscan(scan);
 	table_close(pg_constraint, AccessShareLock);
 
-	if (OidIsValid(relid) && !is_foretold(relid, WORK_SCAN) && !is_type_changing())
+	if (OidIsValid(relid) && !is_foretold(relid, WORK_SCAN) && !is_type_changing(contype))
 	{
 		IgRelation *rel = ig_relation_load(relid);
 
@@ -335,20 +339,10 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 						  rel->relkind == RELKIND_PARTITIONED_TABLE))
 		ig_transaction_note_dropped_name(rel->schema, rel->name);
 
-	if (rel->is_new || ig_transaction_created(&change.address) ||
-		is_drop_foretold(&change.address))
-		return;
-
 	change.rel = rel;
 	change.derived = true;
 	if (objsubid != 0)
-	{
 		change.kind = IG_DROP_COLUMN;
-		change.attnum = objsubid;
-		change.column = get_attname(objid, objsubid, true);
-		if (change.column == NULL)
-			return;
-	}
 	else if (rel->relkind == RELKIND_RELATION || rel->relkind == RELKIND_FOREIGN_TABLE ||
 			 rel->relkind == RELKIND_PARTITIONED_TABLE)
 		change.kind = IG_DROP_TABLE;
@@ -357,6 +351,17 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 	else
 		return;
 
+	if (rel->is_new || ig_transaction_created(&change.address) ||
+		is_drop_foretold(&change.address))
+		return;
+
+	if (objsubid != 0)
+	{
+		change.attnum = objsubid;
+		change.column = get_attname(objid, objsubid, true);
+		if (change.column == NULL)
+			return;
+	}
 	ig_decide_change(&change);
 }
 

@@ -20,6 +20,7 @@
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_proc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -72,6 +73,8 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 				/* clean-up of temporary objects and of rewrites */
 				if (drop != NULL && (drop->dropflags & PERFORM_DELETION_INTERNAL) != 0)
 					return;
+				if (classId == ExtensionRelationId)
+					ig_decide_extension_dropped(objectId);
 				ig_net_drop(classId, objectId, subId);
 				break;
 			}

@@ -46,6 +46,9 @@ lexer_begin(Lexer *lexer, const char *source)
 	for (int i = 0; i < count; i++)
 		codes[i] = KEYWORD_CODE + i;
 	lexer->scanner = scanner_init(source, &lexer->extra, &ScanKeywords, codes);
+
+	/* the parser has warned already */
+	lexer->extra.escape_string_warning = false;
 }
 
 static bool
@@ -101,7 +104,7 @@ ig_source_parenthesis(const IgStatement *stmt, int location, const char *keyword
 	bool		seen = false;
 	char	   *result = NULL;
 
-	if (stmt->query == NULL || location < 0)
+	if (stmt->query == NULL || location < 0 || location > strlen(stmt->query))
 		return NULL;
 
 	source = stmt->query + location;

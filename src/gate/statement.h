@@ -114,6 +114,7 @@ extern List *ig_function_suspects(const char *table, const char *column);
 extern void ig_changes_cascade(IgStatement *stmt, List *named, List *addresses,
 							   bool cascade);
 extern void ig_changes_victims(IgStatement *stmt, List *victims);
+extern void ig_changes_heirs(IgStatement *stmt);
 extern void ig_changes_locked_parents(IgStatement *stmt);
 extern IgChange *ig_change_drop_column(IgStatement *stmt, IgRelation *rel,
 									   AttrNumber attnum, bool cascade);

@@ -109,6 +109,8 @@ typedef struct IgNewColumn
 	bool		primary_key;	/* inline PRIMARY KEY */
 	List	   *checks;			/* of IgConstraintSpec, inline CHECKs */
 	List	   *references;		/* of IgConstraintSpec, inline REFERENCES */
+	bool		default_clause; /* DEFAULT, even of NULL, serial or generated:
+								 * the references are checked at once */
 } IgNewColumn;
 
 typedef struct IgConstraintSpec
@@ -121,6 +123,7 @@ typedef struct IgConstraintSpec
 	List	   *nullable;		/* of char *: those of them that are nullable */
 	char	   *definition;		/* SQL from the keyword on, without NOT VALID;
 								 * NULL if it cannot be given */
+	const char *timing;			/* keys: " DEFERRABLE ...", or "" */
 	/* foreign keys */
 	IgRelation *parent;			/* NULL when it does not exist yet */
 	char	   *parent_name;	/* as displayed */
@@ -220,6 +223,8 @@ typedef struct IgChange
 	List	   *domain_use;		/* of IgDomainUse */
 	List	   *paths;			/* of IgCascadePath, foreign keys only */
 	List	   *locked_parents; /* of IgRelation, locked but not named */
+	List	   *together;		/* of IgRelation: emptied by the same TRUNCATE,
+								 * referencing tables before referenced ones */
 	List	   *suspects;		/* of char *: functions whose text names it */
 	IgImpact	impact;
 } IgChange;

@@ -125,10 +125,16 @@ extern PGDLLEXPORT void _PG_init(void);
 #if PG_VERSION_NUM >= 180000
 #define ig_constraint_enforced(con)			((con)->is_enforced)
 #define ig_check_enforced(chk)				((chk)->ccenforced)
+#define ig_set_enforced(con, value)			((con)->is_enforced = (value))
+#define IG_IS_ENFORCED_ATTR(contype)		((contype) == CONSTR_ATTR_ENFORCED)
+#define IG_IS_NOT_ENFORCED_ATTR(contype)	((contype) == CONSTR_ATTR_NOT_ENFORCED)
 #define IG_GENERATED_VIRTUAL				ATTRIBUTE_GENERATED_VIRTUAL
 #else
 #define ig_constraint_enforced(con)			true
 #define ig_check_enforced(chk)				true
+#define ig_set_enforced(con, value)			((void) 0)
+#define IG_IS_ENFORCED_ATTR(contype)		false
+#define IG_IS_NOT_ENFORCED_ATTR(contype)	false
 #define IG_GENERATED_VIRTUAL				'v'
 #endif
 
@@ -249,5 +255,8 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
 #else
 #define ig_not_null_constraint(relid, attnum)	((HeapTuple) NULL)
 #endif
+
+/* 18 says where in the statement the new type of ALTER COLUMN TYPE is wrong. */
+#define IG_ALTER_TYPE_TELLS_PLACE	(PG_VERSION_NUM >= 180000)
 
 #endif							/* IG_COMPAT_H */

@@ -83,19 +83,21 @@ is_scanned(List *specs)
 }
 
 /*
- * Without a default all values of the new column are NULL, and the server
- * knows that a foreign key need not be checked then.  It does check a CHECK.
+ * Without a DEFAULT clause the server takes all values of the new column for
+ * NULL, and does not check a foreign key.  It does check a CHECK, and whether a
+ * virtual column, which is stored nowhere, is NOT NULL.
  */
 static void
 judge_scan(const IgRule *rule, const IgChange *change, IgFindings *findings)
 {
 	const IgNewColumn *column = change->new_column;
 	bool		checks = is_scanned(column->checks);
-	bool		references = column->has_default && is_scanned(column->references);
+	bool		references = column->default_clause && is_scanned(column->references);
+	bool		nulls = column->not_null && column->generated == IG_GENERATED_VIRTUAL;
 	IgFinding  *finding;
 	ListCell   *lc;
 
-	if ((!checks && !references) || !holds_rows(change->rel))
+	if ((!checks && !references && !nulls) || !holds_rows(change->rel))
 		return;
 
 	finding = ig_finding_add(findings, rule, change,
@@ -105,6 +107,8 @@ judge_scan(const IgRule *rule, const IgChange *change, IgFindings *findings)
 		ig_finding_detail(finding, "Every row is read to check the CHECK constraint.");
 	if (references)
 		ig_finding_detail(finding, "Every row is looked up in the referenced table.");
+	if (nulls)
+		ig_finding_detail(finding, "The value of every row is computed to check NOT NULL.");
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
 
 	foreach(lc, references ? column->references : NIL)
@@ -177,10 +181,11 @@ cure(IgFinding *finding, const IgChange *change)
 	else
 		cure_column(finding, change);
 
-	if ((column->not_null || column->in_key) && !virtual &&
+	if ((column->not_null || column->in_key) &&
 		(change->impact.rewrite || column->default_sql == NULL))
 	{
-		ig_finding_hint(finding, "-- when every row has a value, in later transactions:");
+		if (!virtual)
+			ig_finding_hint(finding, "-- when every row has a value, in later transactions:");
 		ig_cure_not_null(finding, change->rel, change->column);
 	}
 	cure_constraints(finding, change, column->checks, "check");
@@ -288,6 +293,10 @@ cure_constraints(IgFinding *finding, const IgChange *change, List *specs,
 			ig_finding_hint(finding,
 							"-- add the constraint %s in a statement of its own, as NOT VALID, and validate it later",
 							ig_text_name(quote_identifier(name)));
+		else if (spec->not_valid)
+			ig_finding_hint(finding, "ALTER TABLE %s ADD CONSTRAINT %s %s NOT ENFORCED;",
+							ig_relation_quoted(rel), quote_identifier(name),
+							spec->definition);
 		else
 			ig_cure_add_constraint(finding, rel, name, spec->definition);
 	}

@@ -129,6 +129,9 @@ ig_allowance_hint_drop(IgFinding *finding, const IgChange *change)
 	foreach(lc, change->victims)
 		append_victim(&items, (const IgVictim *) lfirst(lc));
 
+	if (change->kind == IG_DROP_COLUMN && change->impact.names != NIL)
+		ig_finding_hint(finding,
+						"-- build a replacement of each index first, with CREATE INDEX CONCURRENTLY, then:");
 	if (cascade)
 		ig_finding_hint(finding,
 						"-- better drop these one by one, so that nothing goes unseen; or all at once:");

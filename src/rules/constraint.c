@@ -227,10 +227,10 @@ judge_key_nullable(const IgRule *rule, const IgChange *change, IgFindings *findi
 
 	foreach(lc, spec->nullable)
 		ig_cure_not_null(finding, change->rel, (const char *) lfirst(lc));
-	ig_finding_hint(finding, "ALTER TABLE %s ADD CONSTRAINT %s PRIMARY KEY USING INDEX %s;",
+	ig_finding_hint(finding, "ALTER TABLE %s ADD CONSTRAINT %s PRIMARY KEY USING INDEX %s%s;",
 					ig_relation_quoted(change->rel),
 					quote_identifier(spec->name ? spec->name : spec->using_index),
-					quote_identifier(spec->using_index));
+					quote_identifier(spec->using_index), spec->timing ? spec->timing : "");
 }
 
 /*
@@ -265,8 +265,9 @@ cure_key(IgFinding *finding, const IgChange *change)
 	}
 
 	ig_finding_hint(finding, "CREATE UNIQUE INDEX CONCURRENTLY %s ON %s %s;", name, table, tail);
-	ig_finding_hint(finding, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %s;", table, name,
-					spec->contype == CONSTRAINT_PRIMARY ? "PRIMARY KEY" : "UNIQUE", name);
+	ig_finding_hint(finding, "ALTER TABLE %s ADD CONSTRAINT %s %s USING INDEX %s%s;", table, name,
+					spec->contype == CONSTRAINT_PRIMARY ? "PRIMARY KEY" : "UNIQUE", name,
+					spec->timing ? spec->timing : "");
 }
 
 static void

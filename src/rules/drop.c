@@ -74,8 +74,6 @@ judge_column_index(const IgRule *rule, const IgChange *change, IgFindings *findi
 	ig_finding_detail(finding,
 					  "%s about other columns as well, and would go silently with this one.",
 					  count == 1 ? "The index is" : "The indexes are");
-	ig_finding_hint(finding,
-					"-- build a replacement of each index first, with CREATE INDEX CONCURRENTLY, then:");
 	ig_allowance_hint_drop(finding, change);
 }
 

@@ -299,7 +299,7 @@ judge_float(const IgRule *rule, const IgChange *change, IgFindings *findings)
 
 	table = ig_relation_quoted(change->rel);
 	column = quote_identifier(change->column);
-	if (change->kind == IG_ADD_COLUMN && OidIsValid(change->rel->relid))
+	if (change->kind == IG_ADD_COLUMN && OidIsValid(change->rel->relid) && !change->derived)
 		ig_finding_hint(finding, "ALTER TABLE %s ADD COLUMN %s numeric;", table, column);
 	else
 		ig_finding_hint(finding, "-- numeric, or a whole number of the smallest unit in a bigint");
@@ -380,7 +380,7 @@ judge_rename(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	ig_finding_detail(finding,
 					  "Applications, reports and reconciliation jobs that use the old name would fail, and patterns in invariant_guard.financial_tables no longer match it.");
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
-	ig_allowance_hint_own(finding, sql);
+	ig_allowance_hint_own(finding, change->derived ? NULL : sql);
 }
 
 static void
@@ -406,7 +406,7 @@ judge_type(const IgRule *rule, const IgChange *change, IgFindings *findings)
 					  "Every value is converted in place, and what was stored before can no longer be compared.");
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
 
-	if (type->new_sql != NULL && !is_float(type->new_base_typid))
+	if (type->new_sql != NULL && !is_float(type->new_base_typid) && !change->derived)
 		ig_finding_hint(finding,
 						"ALTER TABLE %s ADD COLUMN %s %s;\n"
 						"-- write both columns, fill the new one in batches and compare, then move the readers",

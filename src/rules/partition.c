@@ -58,7 +58,7 @@ judge_attach(const IgRule *rule, const IgChange *change, IgFindings *findings)
 		cure_indexes(finding, change);
 	if (change->impact.recheck)
 		cure_foreign_keys(finding, change);
-	ig_finding_hint(finding, "-- then the statement itself finds nothing left to do");
+	ig_finding_hint(finding, "-- then the statement itself, which has nothing left to check or build");
 }
 
 static const char *

@@ -19,7 +19,8 @@
 
 static void judge_truncate(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_cascade(const IgRule *rule, const IgChange *change, IgFindings *findings);
-static void hint_delete(IgFinding *finding, const IgRelation *rel);
+static void hint(IgFinding *finding, const IgChange *change);
+static void hint_delete(IgFinding *finding, const IgRelation *rel, bool among_others);
 
 static void
 judge_truncate(const IgRule *rule, const IgChange *change, IgFindings *findings)
@@ -34,8 +35,7 @@ judge_truncate(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	ig_finding_detail(finding,
 					  "All rows would be gone at once: no trigger on rows sees them, and readers wait.");
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
-	hint_delete(finding, change->rel);
-	ig_cure_allow(finding, "or, if TRUNCATE is what is meant", true);
+	hint(finding, change);
 }
 
 static void
@@ -52,7 +52,23 @@ judge_cascade(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	ig_finding_detail(finding,
 					  "TRUNCATE reaches it by CASCADE, or as a part of a named table, and all its rows would be gone.");
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
-	hint_delete(finding, change->rel);
+	hint(finding, change);
+}
+
+/*
+ * One change of the statement bears the tables of all.
+ */
+static void
+hint(IgFinding *finding, const IgChange *change)
+{
+	bool		among_others = list_length(change->together) > 1;
+	ListCell   *lc;
+
+	if (among_others)
+		ig_finding_hint(finding,
+						"-- in batches, each again and again until no row is left, referencing tables first:");
+	foreach(lc, change->together)
+		hint_delete(finding, (const IgRelation *) lfirst(lc), among_others);
 	ig_cure_allow(finding, "or, if TRUNCATE is what is meant", true);
 }
 
@@ -61,7 +77,7 @@ judge_cascade(const IgRule *rule, const IgChange *change, IgFindings *findings)
  * none: then batches need a condition that only its owner knows.
  */
 static void
-hint_delete(IgFinding *finding, const IgRelation *rel)
+hint_delete(IgFinding *finding, const IgRelation *rel, bool among_others)
 {
 	const char *table = ig_relation_quoted(rel);
 
@@ -72,7 +88,8 @@ hint_delete(IgFinding *finding, const IgRelation *rel)
 		return;
 	}
 
-	ig_finding_hint(finding, "-- in batches, again and again until no row is left:");
+	if (!among_others)
+		ig_finding_hint(finding, "-- in batches, again and again until no row is left:");
 	ig_finding_hint(finding,
 					"DELETE FROM ONLY %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM ONLY %s LIMIT %d));",
 					table, table, BATCH_ROWS);
