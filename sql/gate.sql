@@ -164,6 +164,7 @@ BEGIN;
 DROP TABLE users CASCADE;
 ROLLBACK;
 ALTER TABLE users ADD COLUMN must int NOT NULL DEFAULT 0, ALTER COLUMN id TYPE bigint;
+ANALYZE users;
 RESET invariant_guard.severity;
 
 -- the message alone, for clients that show nothing else

@@ -127,7 +127,7 @@ predict_alter(AlterTableStmt *stmt, const char *query, IgTypeChange *change, IgI
 			ig_impact_set_not_null(rel, get_attnum(rel->relid, cmd->name), dropped, impact);
 		else if (cmd->subtype == AT_AttachPartition)
 			ig_impact_attach(rel, load(((PartitionCmd *) cmd->def)->name),
-							 ((PartitionCmd *) cmd->def)->bound, impact);
+							 ((PartitionCmd *) cmd->def)->bound, query, impact);
 	}
 }
 
@@ -156,7 +156,7 @@ exact_predict(PG_FUNCTION_ARGS)
 	else if (IsA(stmt, CreateStmt) && ((CreateStmt *) stmt)->partbound != NULL)
 		ig_impact_attach(load(linitial(((CreateStmt *) stmt)->inhRelations)),
 						 palloc0(sizeof(IgRelation)),
-						 ((CreateStmt *) stmt)->partbound, &impact);
+						 ((CreateStmt *) stmt)->partbound, query, &impact);
 
 	if (impact.rewrite)
 		result = lappend(result, "rewrite");

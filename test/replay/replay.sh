@@ -30,6 +30,7 @@ guard=yes
 list=no
 server=no
 settings=()
+folders=()
 while [ $# -gt 0 ]; do
 	case "$1" in
 		--single-transaction) single=yes ;;
@@ -39,12 +40,12 @@ while [ $# -gt 0 ]; do
 		--without-guard) guard=no ;;
 		--server) server=yes ;;
 		-*) usage ;;
-		*) break ;;
+		*) folders+=("$1") ;;
 	esac
 	shift
 done
-[ $# = 1 ] || usage
-dir=$(cd "$1" && pwd -P) || exit 2
+[ ${#folders[@]} = 1 ] || usage
+dir=$(cd "${folders[0]}" && pwd -P) || exit 2
 mapfile -t files < <(find "$dir" -maxdepth 1 -name '*.sql' | LC_ALL=C sort)
 [ ${#files[@]} -gt 0 ] || ig_die "no .sql file in $dir"
 
@@ -118,7 +119,8 @@ replay()
 		statements=$((statements + $(grep -c 'LOG:  statement: ' "$err")))
 		if [ $in_transaction = yes ]; then statements=$((statements - 2)); fi
 		sed -nE "s/^.*$finding/\2 \3/p" "$err" | sed "s|\$| $n|" >>"$ig_work/findings"
-		if ! grep -E "$finding" "$err" | grep -qE 'observed error: '; then passed=$((passed + 1)); fi
+		# no pipe here: one that ends early makes the whole of it a failure
+		if ! grep -qE "${finding/(error|warning|notice)/error}" "$err"; then passed=$((passed + 1)); fi
 		grep -E 'LOG: .*observed ' "$err" | grep -vE "$finding" >>"$ig_work/odd"
 		if [ $list = yes ]; then grep -E "$finding" "$err" | sed "s|^psql:$dir/||"; fi
 		n=$((n + 1))
