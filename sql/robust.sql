@@ -155,7 +155,9 @@ ROLLBACK TO s;
 ALTER TABLE pk DROP COLUMN v;
 ROLLBACK;
 DROP EXTENSION invariant_guard;
+SET client_min_messages = error;
 CREATE EXTENSION invariant_guard;
+RESET client_min_messages;
 ALTER TABLE pk DROP COLUMN v;
 
 -- constraints and defaults of others are not run before the server has looked
