@@ -22,6 +22,7 @@ ig_version := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" $(ig_to
 OBJS = \
 	src/invariant_guard.o \
 	src/platform/catalog.o \
+	src/platform/inherit.o \
 	src/platform/label.o \
 	src/platform/list_setting.o \
 	src/platform/relation.o \
@@ -81,7 +82,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial
 REGRESS_OPTS =
 
 ISOLATION = allowance label_change refusal_before_lock

@@ -39,6 +39,7 @@
 
 #include "gate/statement.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 /* A foreign key of the catalog that does something on delete or update. */
 typedef struct Key
@@ -246,7 +247,7 @@ arrive_partitions(Journey *journey, const IgRelation *rel, char action,
 	if (!ig_relation_is_partitioned(rel))
 		return;
 
-	foreach(lc, find_all_inheritors(rel->relid, NoLock, NULL))
+	foreach(lc, ig_inheritors(rel->relid, NULL))
 	{
 		IgRelation *part = ig_relation_load(lfirst_oid(lc));
 
@@ -268,7 +269,7 @@ same_rows(Oid relid)
 	if (get_rel_relispartition(relid))
 		relids = list_concat(relids, get_partition_ancestors(relid));
 	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
-		relids = list_concat_unique_oid(relids, find_all_inheritors(relid, NoLock, NULL));
+		relids = list_concat_unique_oid(relids, ig_inheritors(relid, NULL));
 	return relids;
 }
 

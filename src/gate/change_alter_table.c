@@ -32,6 +32,7 @@
 #include "gate/transaction.h"
 #include "platform/catalog.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 /* What the statement as a whole does, for each of its sub-commands. */
 typedef struct AlterContext
@@ -80,7 +81,7 @@ ig_changes_alter_table(IgStatement *stmt)
 
 	context.stmt = stmt;
 	context.rel = ig_relation_lookup(alter->relation);
-	if (context.rel == NULL || !ig_class_ownercheck(context.rel->relid, GetUserId()))
+	if (context.rel == NULL || !ig_relation_is_owned(context.rel->relid))
 		return;
 
 	context.named = context.rel;

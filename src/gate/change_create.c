@@ -27,6 +27,7 @@
 #include "gate/statement.h"
 #include "gate/transaction.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 static bool is_existing(const RangeVar *rv, const char *default_schema);
 static IgChange *create_table(IgStatement *stmt, IgRelation *rel);
@@ -201,7 +202,7 @@ create_partition(IgStatement *stmt, IgRelation *rel, const CreateStmt *create)
 	change->in_use = OidIsValid(get_default_partition_oid(parent->relid));
 	change->impact.lock = AccessExclusiveLock;
 	if (!ig_relation_is_exempt(parent) &&
-		ig_class_ownercheck(parent->relid, GetUserId()))
+		ig_relation_is_owned(parent->relid))
 		ig_impact_attach(parent, rel, create->partbound, stmt->query, &change->impact);
 }
 

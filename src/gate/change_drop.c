@@ -48,6 +48,7 @@
 #include "gate/transaction.h"
 #include "model/finding.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 /* A named object for which there is no kind of change of its own. */
 #define NO_CHANGE	IG_CHANGE_KINDS
@@ -476,7 +477,7 @@ add_part(IgStatement *stmt, IgChange *named, IgVictim *part)
 		return;
 	if (rel->is_partition)
 	{
-		Oid			parentid = get_partition_parent(rel->relid, true);
+		Oid			parentid = ig_partition_parent(rel->relid);
 		IgRelation *parent = OidIsValid(parentid) ? ig_relation_load(parentid) : NULL;
 
 		if (parent == NULL || (rel->classes & ~parent->classes) == 0)

@@ -35,6 +35,7 @@
 #include "gate/transaction.h"
 #include "model/finding.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 static void add_heirs(IgStatement *stmt, IgChange *change);
 static void column_constraints(IgStatement *stmt, IgChange *change);
@@ -113,7 +114,7 @@ add_heirs(IgStatement *stmt, IgChange *change)
 {
 	ListCell   *lc;
 
-	foreach(lc, find_all_inheritors(change->rel->relid, NoLock, NULL))
+	foreach(lc, ig_inheritors(change->rel->relid, NULL))
 	{
 		IgRelation *heir = ig_relation_load(lfirst_oid(lc));
 		IgChange   *derived;
@@ -554,7 +555,7 @@ ig_changes_locked_parents(IgStatement *stmt)
 		const IgChange *change = (const IgChange *) lfirst(lc);
 
 		if (change->kind == IG_DROP_TABLE)
-			going = list_concat(going, find_all_inheritors(change->rel->relid, NoLock, NULL));
+			going = list_concat(going, ig_inheritors(change->rel->relid, NULL));
 	}
 
 	foreach(lc, stmt->changes)
@@ -565,7 +566,7 @@ ig_changes_locked_parents(IgStatement *stmt)
 
 		if (change->kind != IG_DROP_TABLE || ig_relation_is_exempt(change->rel))
 			continue;
-		foreach(lr, find_all_inheritors(change->rel->relid, NoLock, NULL))
+		foreach(lr, ig_inheritors(change->rel->relid, NULL))
 			parents = referenced_tables(lfirst_oid(lr), parents, going);
 		foreach(lr, parents)
 		{

@@ -18,6 +18,7 @@
 
 #include "gate/statement.h"
 #include "platform/catalog.h"
+#include "platform/inherit.h"
 
 static void add_heirs(IgStatement *stmt, const IgChange *change);
 static void add_heir(IgStatement *stmt, const IgChange *change, IgRelation *heir);
@@ -36,7 +37,7 @@ ig_changes_heirs(IgStatement *stmt)
 		const IgChange *change = (const IgChange *) lfirst(lc);
 
 		if ((change->kind == IG_ADD_COLUMN || change->kind == IG_ALTER_COLUMN_TYPE ||
-			 change->kind == IG_RENAME_COLUMN) &&
+			 change->kind == IG_RENAME_COLUMN || change->kind == IG_DISABLE_TRIGGER) &&
 			OidIsValid(change->rel->relid))
 			add_heirs(stmt, change);
 	}
@@ -46,6 +47,11 @@ static void
 add_heirs(IgStatement *stmt, const IgChange *change)
 {
 	ListCell   *lc;
+
+	/* triggers are cloned to partitions, and to nothing else */
+	if (change->kind == IG_DISABLE_TRIGGER &&
+		change->rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
 
 	if (change->rel->relkind == RELKIND_COMPOSITE_TYPE)
 	{
@@ -57,7 +63,7 @@ add_heirs(IgStatement *stmt, const IgChange *change)
 		return;
 	}
 
-	foreach(lc, find_all_inheritors(change->rel->relid, NoLock, NULL))
+	foreach(lc, ig_inheritors(change->rel->relid, NULL))
 		add_heir(stmt, change, ig_relation_load(lfirst_oid(lc)));
 }
 
@@ -70,14 +76,15 @@ add_heir(IgStatement *stmt, const IgChange *change, IgRelation *heir)
 	if (heir == NULL || !ig_relation_is_financial(heir) ||
 		ig_relation_is_financial(change->rel))
 		return;
-	attnum = get_attnum(heir->relid, change->column);
-	if (change->kind != IG_ADD_COLUMN && attnum <= 0)
+	attnum = change->column ? get_attnum(heir->relid, change->column) : InvalidAttrNumber;
+	if (change->column && change->kind != IG_ADD_COLUMN && attnum <= 0)
 		return;
 
 	derived = ig_change_add(stmt, change->kind, heir);
 	derived->derived = true;
 	derived->column = change->column;
 	derived->attnum = attnum;
+	derived->name = change->name;
 	derived->new_name = change->new_name;
 	derived->type_change = change->type_change;
 	derived->is_new = change->is_new;

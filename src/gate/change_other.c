@@ -296,7 +296,8 @@ ig_changes_alter_domain(IgStatement *stmt)
 	if (uses == NIL)
 		return;
 
-	change = ig_change_add(stmt, IG_DOMAIN_CONSTRAINT, ((IgDomainUse *) linitial(uses))->rel);
+	change = ig_change_add(stmt, IG_DOMAIN_CONSTRAINT, NULL);
+	ObjectAddressSet(change->address, TypeRelationId, typid);
 	change->identity = format_type_be_qualified(typid);
 	change->domain_use = uses;
 	change->name = alter->subtype == 'V' ? alter->name : con ? con->conname : NULL;

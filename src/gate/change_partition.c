@@ -19,6 +19,7 @@
 
 #include "gate/statement.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 /*
  * The foreign keys of a partitioned table reach into each new partition.
@@ -77,7 +78,7 @@ ig_changes_partition(IgStatement *stmt, IgRelation *parent, const PartitionCmd *
 
 	if (attach)
 	{
-		if (ig_class_ownercheck(part->relid, GetUserId()))
+		if (ig_relation_is_owned(part->relid))
 			ig_impact_attach(parent, part, cmd->bound, stmt->query, &change->impact);
 		inherited_foreign_keys(change, parent);
 	}

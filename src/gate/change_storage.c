@@ -29,6 +29,7 @@
 #include "gate/statement.h"
 #include "platform/catalog.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 typedef bool (*ClassFilter) (Form_pg_class form, Oid argument);
 
@@ -102,7 +103,7 @@ static bool
 is_own_table(Form_pg_class form, Oid argument)
 {
 	return (form->relkind == RELKIND_RELATION || form->relkind == RELKIND_MATVIEW) &&
-		ig_class_ownercheck(form->oid, GetUserId());
+		ig_relation_is_owned(form->oid);
 }
 
 static bool
@@ -138,7 +139,7 @@ is_in_tablespace(Form_pg_class form, Oid tablespace)
 		return false;
 	if (!OidIsValid(current))
 		current = MyDatabaseTableSpace;
-	return current == tablespace && ig_class_ownercheck(form->oid, GetUserId());
+	return current == tablespace && ig_relation_is_owned(form->oid);
 }
 
 /*

@@ -16,6 +16,7 @@
 
 #include "gate/statement.h"
 #include "model/finding.h"
+#include "platform/inherit.h"
 
 static List *add_heirs(IgStatement *stmt, const IgRelation *rel, List *relids);
 static void add_reached(IgStatement *stmt, List *relids);
@@ -61,7 +62,7 @@ add_heirs(IgStatement *stmt, const IgRelation *rel, List *relids)
 {
 	ListCell   *lc;
 
-	foreach(lc, find_all_inheritors(rel->relid, NoLock, NULL))
+	foreach(lc, ig_inheritors(rel->relid, NULL))
 	{
 		IgRelation *heir;
 

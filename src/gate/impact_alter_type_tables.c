@@ -38,6 +38,7 @@
 #include "utils/syscache.h"
 
 #include "gate/impact.h"
+#include "platform/inherit.h"
 
 static List *typed_tables(Oid rowtype);
 static bool is_rowtype_stored(Oid rowtype);
@@ -73,7 +74,7 @@ ig_retype_tables(Relation relation, const char *column)
 		return lcons_oid(RelationGetRelid(relation),
 						 typed_tables(relation->rd_rel->reltype));
 
-	relids = find_all_inheritors(RelationGetRelid(relation), NoLock, &nparents);
+	relids = ig_inheritors(RelationGetRelid(relation), &nparents);
 	forboth(lc, relids, lp, nparents)
 	{
 		HeapTuple	tuple;

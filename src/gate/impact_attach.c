@@ -41,6 +41,7 @@
 
 #include "gate/impact.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 #define NOT_IN_DEFAULT_REASON \
 	"no validated CHECK constraint proves that the default partition holds no row of the new partition"
@@ -202,7 +203,7 @@ check_default(Relation parent, List *bound, bool is_attach, IgImpact *impact)
 		ListCell   *lc;
 
 		/* CREATE TABLE asks each leaf, and does not go by what is between */
-		foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+		foreach(lc, ig_inheritors(relid, NULL))
 		{
 			Relation	leaf = try_relation_open(lfirst_oid(lc), AccessShareLock);
 

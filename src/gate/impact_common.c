@@ -14,6 +14,7 @@
 #include "utils/rel.h"
 
 #include "gate/impact.h"
+#include "platform/inherit.h"
 
 static List *add_name(List *names, const char *name);
 
@@ -40,7 +41,7 @@ ig_impact_concerns_any(Oid relid)
 	ListCell   *lc;
 
 	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE)
-		relids = find_all_inheritors(relid, NoLock, NULL);
+		relids = ig_inheritors(relid, NULL);
 
 	foreach(lc, relids)
 	{

@@ -31,6 +31,7 @@
 
 #include "gate/impact.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 #define UNPROVEN_REASON \
 	"no validated CHECK constraint proves that the column holds no null value"
@@ -105,7 +106,7 @@ visit_all(SetNotNull *context, Oid relid)
 {
 	ListCell   *lc;
 
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	foreach(lc, ig_inheritors(relid, NULL))
 	{
 		Relation	relation = try_relation_open(lfirst_oid(lc), AccessShareLock);
 		AttrNumber	attnum;
@@ -113,7 +114,7 @@ visit_all(SetNotNull *context, Oid relid)
 
 		if (relation == NULL)
 			continue;
-		if (!ig_class_ownercheck(lfirst_oid(lc), GetUserId()))
+		if (!ig_relation_is_owned(lfirst_oid(lc)))
 		{
 			/* the server refuses; somebody else's CHECKs are not run */
 			relation_close(relation, AccessShareLock);
@@ -145,7 +146,7 @@ visit_without_constraint(SetNotNull *context, Oid relid, bool is_top)
 	check_stack_depth();
 	if (relation == NULL)
 		return;
-	if (!ig_class_ownercheck(relid, GetUserId()))
+	if (!ig_relation_is_owned(relid))
 	{
 		relation_close(relation, AccessShareLock);
 		return;
@@ -154,7 +155,7 @@ visit_without_constraint(SetNotNull *context, Oid relid, bool is_top)
 		add_scan(context, relation, UNPROVEN_REASON);
 	relation_close(relation, AccessShareLock);
 
-	foreach(lc, find_inheritance_children(relid, NoLock))
+	foreach(lc, ig_inheritance_children(relid))
 	{
 		HeapTuple	tuple = NULL;
 
@@ -178,7 +179,7 @@ validate_all(SetNotNull *context, Oid relid, bool no_inherit)
 	ListCell   *lc;
 
 	if (!no_inherit)
-		relids = find_all_inheritors(relid, NoLock, NULL);
+		relids = ig_inheritors(relid, NULL);
 
 	foreach(lc, relids)
 	{

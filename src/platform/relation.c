@@ -29,6 +29,7 @@
 #include "utils/syscache.h"
 
 #include "platform/compat.h"
+#include "platform/inherit.h"
 #include "platform/label.h"
 #include "platform/relation.h"
 #include "platform/settings.h"
@@ -214,7 +215,7 @@ ig_relation_leaves(Oid relid)
 	List	   *leaves = NIL;
 	ListCell   *lc;
 
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	foreach(lc, ig_inheritors(relid, NULL))
 	{
 		char		relkind = get_rel_relkind(lfirst_oid(lc));
 

@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "platform/inherit.h"
 #include "rules/cure.h"
 #include "rules/rules.h"
 
@@ -220,7 +221,7 @@ ig_cure_partitioned_index(IgFinding *finding, const IgRelation *rel,
 
 		if (leaf == NULL || !leaf->is_partition)
 			continue;
-		if (shown == MAX_LEAVES || get_partition_parent(leaf->relid, true) != rel->relid)
+		if (shown == MAX_LEAVES || ig_partition_parent(leaf->relid) != rel->relid)
 		{
 			ig_finding_hint(finding, "-- and so on for %s",
 							shown == MAX_LEAVES ?

@@ -39,9 +39,6 @@ domain_verb(const IgChange *change, bool *not_null)
 	return "add a validated constraint to";
 }
 
-/*
- * The change is entered under the first of the tables that use the domain.
- */
 static void
 judge_domain(const IgRule *rule, const IgChange *change, IgFindings *findings)
 {

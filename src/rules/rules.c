@@ -46,6 +46,7 @@ StaticAssertDecl(IG_CHANGE_KINDS <= 64, "the kinds of change fit a bit mask");
 
 static void collect_name(const IgRule *rule, void *context);
 static bool is_exempt(const IgRule *rule, const IgChange *change);
+static bool is_without_leaves(const IgChange *change);
 static bool is_exempt_by_size(const IgChange *change);
 static bool is_small(IgRelation *rel);
 static void drop_replaced(IgFindings *findings, int first);
@@ -156,8 +157,23 @@ is_exempt(const IgRule *rule, const IgChange *change)
 	if (change->rel && change->rel->is_new)
 		return true;
 
+	if (rule->family == IG_FAMILY_LOCK && is_without_leaves(change))
+		return true;
+
 	return change->is_new &&
 		(change->rel == NULL || rule->family != IG_FAMILY_LOCK);
+}
+
+/*
+ * A partitioned table that has no partition yet holds nothing that could be
+ * read or written anew, now or while the statement runs: it is locked.
+ */
+static bool
+is_without_leaves(const IgChange *change)
+{
+	return change->rel && change->rel->relkind == RELKIND_PARTITIONED_TABLE &&
+		OidIsValid(change->rel->relid) &&
+		ig_relation_leaves(change->rel->relid) == NIL;
 }
 
 /*

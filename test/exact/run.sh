@@ -17,7 +17,7 @@ shift 2
 here=$(cd "$(dirname "$0")" && pwd)
 src=$here/../../src
 cc -shared -fPIC -O1 -g -std=gnu99 -I"$src" -I"$($pg_config --includedir-server)" \
-	"$here/predict.c" "$src"/gate/impact_*.c -o "$work/exact.so"
+	"$here/predict.c" "$src"/gate/impact_*.c "$src"/platform/inherit.c -o "$work/exact.so"
 chmod 755 "$work/exact.so"
 
 is18=$(psql -XAtq "$@" -c "select current_setting('server_version_num')::int >= 180000")
