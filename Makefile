@@ -55,6 +55,7 @@ OBJS = \
 	src/gate/impact_not_null.o \
 	src/gate/net.o \
 	src/gate/object_hook.o \
+	src/gate/pending.o \
 	src/gate/source.o \
 	src/gate/statement.o \
 	src/gate/transaction.o \
@@ -82,7 +83,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit
 REGRESS_OPTS =
 
 ISOLATION = allowance label_change refusal_before_lock

@@ -95,21 +95,20 @@ SELECT count(*) AS unlike FROM t WHERE nickname IS DISTINCT FROM nick;
 ALTER TABLE t RENAME TO people;
 ALTER SEQUENCE seq RENAME TO numbers;
 \set VERBOSITY terse
-SELECT s AS statement, refused_by(s)
-FROM (VALUES
-	('ALTER TABLE t RENAME TO people'),
-	('ALTER TABLE IF EXISTS nobody RENAME TO people'),
-	('ALTER TABLE part RENAME TO people'),
-	('ALTER TABLE part1 RENAME TO people'),
-	('ALTER VIEW v RENAME TO people'),
-	('ALTER TABLE v RENAME TO people'),
-	('ALTER MATERIALIZED VIEW mv RENAME TO people'),
-	('ALTER SEQUENCE seq RENAME TO people'),
-	('ALTER TABLE "My ""T""" RENAME TO "Our ""T"""'),
-	('ALTER INDEX t_nick RENAME TO t_nickname'),
-	('ALTER TABLE t RENAME CONSTRAINT t_pkey TO t_key')) v (s);
-SELECT cure('ALTER TABLE t RENAME TO people') \gexec
-SELECT cure('ALTER TABLE "My ""T""" RENAME TO "Our ""T"""') \gexec
+ALTER TABLE IF EXISTS nobody RENAME TO people;
+ALTER TABLE part RENAME TO people;
+ALTER TABLE part1 RENAME TO people;
+ALTER VIEW v RENAME TO people;
+ALTER TABLE v RENAME TO people;
+ALTER MATERIALIZED VIEW mv RENAME TO people;
+ALTER TABLE "My ""T""" RENAME TO "Our ""T""";
+BEGIN;
+ALTER INDEX t_nick RENAME TO t_nickname;
+ALTER TABLE t RENAME CONSTRAINT t_pkey TO t_key;
+ROLLBACK;
+-- the cure; how a view with the old name acquits a rename is in commit.sql
+CREATE VIEW compatibility.people AS SELECT * FROM compatibility.t;
+CREATE VIEW compatibility."Our ""T""" AS SELECT * FROM compatibility."My ""T""";
 INSERT INTO people (id, nick) VALUES (11, 'eleven');
 SELECT nick FROM t WHERE id = 11;
 

@@ -23,6 +23,7 @@
 #include "postmaster/autovacuum.h"
 
 #include "gate/decide.h"
+#include "gate/pending.h"
 #include "gate/transaction.h"
 #include "platform/compat.h"
 #include "rules/rules.h"
@@ -120,6 +121,7 @@ ig_decide(IgFindings *findings)
 {
 	IgMode		mode = ig_effective_mode();
 	List	   *refused = NIL;
+	List	   *waiting = NIL;	/* a later statement may put it right */
 	ListCell   *lc;
 
 	if (mode == IG_MODE_OFF)
@@ -135,27 +137,30 @@ ig_decide(IgFindings *findings)
 		if (level == IG_LEVEL_OFF)
 			continue;
 
-		if (mode == IG_MODE_OBSERVE)
+		if (mode != IG_MODE_OBSERVE && is_allowed(finding))
+			log_allowance(finding);
+		else if (findings->may_wait && finding->rule->acquitted)
+			waiting = lappend(waiting, finding);
+		else if (mode == IG_MODE_OBSERVE)
 		{
 			finding->level = level;
 			report(LOG, finding, NIL);
-			continue;
 		}
-
-		if (is_allowed(finding))
-		{
-			log_allowance(finding);
-			continue;
-		}
-
-		if (level == IG_LEVEL_ERROR && mode == IG_MODE_ENFORCE)
+		else if (level == IG_LEVEL_ERROR && mode == IG_MODE_ENFORCE)
 			refused = lappend(refused, finding);
 		else
 			report(level == IG_LEVEL_NOTICE ? NOTICE : WARNING, finding, NIL);
 	}
 
+	/* what is refused anyway is told as a whole, at once */
 	if (refused != NIL)
+	{
+		refused = list_concat(refused, waiting);
 		report(ERROR, linitial(refused), list_copy_tail(refused, 1));
+	}
+
+	foreach(lc, waiting)
+		ig_pending_add((const IgFinding *) lfirst(lc), findings->statement);
 }
 
 void

@@ -159,8 +159,11 @@ ig_statement_judge(IgStatement *stmt)
 	foreach(lc, stmt->changes)
 		ig_rules_judge((const IgChange *) lfirst(lc), &findings);
 
-	if (findings.list != NIL)
-		ig_decide(&findings);
+	if (findings.list == NIL)
+		return;
+	findings.may_wait = stmt->nested || IsTransactionBlock();
+	findings.statement = ig_source_statement(stmt);
+	ig_decide(&findings);
 }
 
 /*

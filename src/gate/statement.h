@@ -22,6 +22,7 @@ typedef struct IgStatement
 	const char *query;			/* source text, NULL where not known */
 	int			location;		/* of the statement in query; -1 = start */
 	int			length;			/* 0 = to the end */
+	bool		nested;			/* run by a function or DO: more may follow */
 	const char *default_schema; /* of CREATE SCHEMA's elements, else NULL */
 	List	   *changes;		/* of IgChange */
 	struct IgStatement *outer;	/* the one that this one runs inside of */

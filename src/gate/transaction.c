@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "gate/decide.h"
+#include "gate/pending.h"
 #include "gate/statement.h"
 #include "gate/transaction.h"
 #include "platform/settings.h"
@@ -271,6 +272,7 @@ forget(void)
 	used = NULL;
 	used_count = 0;
 	ig_allow_set_here = false;
+	ig_pending_forget();
 	ig_statement_forget(InvalidSubTransactionId);
 }
 
@@ -281,6 +283,7 @@ xact_callback(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
+			ig_pending_judge();
 			if (IsTransactionBlock())
 				notice_unused_allowances();
 			break;
@@ -306,6 +309,7 @@ subxact_callback(SubXactEvent event, SubTransactionId subid,
 	created_end(subid, parent, commit);
 	dropped_end(subid, parent, commit);
 	used_end(subid, parent, commit);
+	ig_pending_subxact_end(subid, parent, commit);
 	if (!commit)
 		ig_statement_forget(subid);
 }

@@ -111,6 +111,8 @@ ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree
 	old = MemoryContextSwitchTo(own);
 	stmt.parsetree = pstmt->utilityStmt;
 	stmt.outer = ig_statement_current;
+	stmt.nested = (context == PROCESS_UTILITY_QUERY ||
+				   context == PROCESS_UTILITY_QUERY_NONATOMIC);
 	if (context != PROCESS_UTILITY_SUBCOMMAND)
 	{
 		stmt.query = queryString;

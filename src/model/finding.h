@@ -35,6 +35,8 @@ typedef struct IgFinding
 typedef struct IgFindings
 {
 	List	   *list;			/* of IgFinding */
+	bool		may_wait;		/* the transaction goes on after the statement */
+	const char *statement;		/* its text; NULL where not known */
 } IgFindings;
 
 /*

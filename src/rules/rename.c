@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include "utils/lsyscache.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -23,6 +25,7 @@
 
 static void judge_column(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_table(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static bool has_compatibility_view(const IgChange *change);
 static void judge_schema(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_set_schema(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_enum_value(const IgRule *rule, const IgChange *change, IgFindings *findings);
@@ -106,6 +109,8 @@ judge_table(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	ig_finding_detail(finding,
 					  "Running applications that use the old name fail from that moment on.");
 	cure_facade(finding, change->rel, change->rel->schema, change->new_name);
+	if (is_selectable(change->rel))
+		ig_finding_hint(finding, "-- or rename it, and leave a view with the old name in the same transaction");
 }
 
 static void
@@ -201,6 +206,23 @@ judge_suspects(const IgRule *rule, const IgChange *change, IgFindings *findings)
 					names.data);
 }
 
+/*
+ * Applications that use the old name find a view there, or the table itself,
+ * which got it back.
+ */
+static bool
+has_compatibility_view(const IgChange *change)
+{
+	Oid			schema = get_namespace_oid(change->rel->schema, true);
+	Oid			relid;
+
+	if (!OidIsValid(schema))
+		return false;
+	relid = get_relname_relid(change->rel->name, schema);
+	return OidIsValid(relid) &&
+		(relid == change->rel->relid || get_rel_relkind(relid) == RELKIND_VIEW);
+}
+
 static const IgRule rules[] = {
 	{
 		.name = "rename-column",
@@ -219,7 +241,8 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_ERROR,
 		.kinds = IG_KIND(IG_RENAME_TABLE),
 		.judge = judge_table,
-		.refuses = "RENAME of a table, view, materialized view or sequence",
+		.acquitted = has_compatibility_view,
+		.refuses = "RENAME of a table, view, materialized view or sequence, unless a view has the old name when the transaction commits",
 		.cure = "a view under the new name, until nobody uses the old one",
 	},
 	{

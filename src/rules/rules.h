@@ -39,6 +39,11 @@ struct IgRule
 	bool		fixed;			/* severity cannot lower it */
 	void		(*judge) (const IgRule *rule, const IgChange *change,
 						  IgFindings *findings);
+	/*
+	 * Has a later statement of the transaction put it right?  Asked at its
+	 * end, of a change of which only rel and new_name are left.  NULL: never.
+	 */
+	bool		(*acquitted) (const IgChange *change);
 	/* rules whose findings on the same change this one's replace, or NULL */
 	const char *const *replaces;
 	const char *refuses;		/* for people: one line */

@@ -55,7 +55,6 @@ my @first = (
 	[ 'DROP MATERIALIZED VIEW', 'DROP MATERIALIZED VIEW people_count', 'drop-materialized-view' ],
 	[ 'DROP INDEX', 'DROP INDEX people_at', 'drop-index-blocking' ],
 	[ 'CREATE INDEX', 'CREATE INDEX ON users (email)', 'create-index-blocking' ],
-	[ 'rename of a table', 'ALTER TABLE users RENAME TO clients', 'rename-table' ],
 	[ 'rename of a column', 'ALTER TABLE users RENAME COLUMN email TO mail', 'rename-column' ],
 	[ 'rename of a schema', 'ALTER SCHEMA sales RENAME TO shop', 'rename-schema' ],
 	[ 'SET SCHEMA', 'ALTER TABLE users SET SCHEMA sales', 'set-schema' ],
@@ -155,6 +154,11 @@ for my $case (@first)
 		is(count_of(said('events', $block), $rule), 1, "mode warn: $name: found once");
 	}
 }
+# in a transaction block a rename is judged when it commits
+is_refused($node, 'events', 'ALTER TABLE users RENAME TO clients;', 'rename-table',
+	'first of a session: rename of a table');
+is_refused($node, 'events', "BEGIN; ALTER TABLE users RENAME TO clients; COMMIT;\n", 'rename-table',
+	'first of a session: rename of a table in a transaction block');
 is_refused($node, 'events', 'CALL drop_nickname_proc();', 'drop-column',
 	'first of a session: a procedure that commits');
 is_refused($node, 'events', "CREATE TABLE fresh (a int); TRUNCATE users;\n", 'truncate',
