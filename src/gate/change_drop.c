@@ -395,6 +395,28 @@ relkind_fits(ObjectType type, char relkind)
 }
 
 /*
+ * Does it make no difference to anybody what depends on the named objects?  So
+ * it is for tables that are new or temporary: without CASCADE nothing but
+ * their own parts goes, unless they are partitioned, since an old table may
+ * have become a partition of a new one.
+ */
+static bool
+is_nothing_lost(List *named)
+{
+	ListCell   *lc;
+
+	foreach(lc, named)
+	{
+		const IgChange *change = (const IgChange *) lfirst(lc);
+
+		if (change->kind != IG_DROP_TABLE || !ig_relation_is_exempt(change->rel) ||
+			ig_relation_is_partitioned(change->rel))
+			return false;
+	}
+	return true;
+}
+
+/*
  * Add what goes along with the named objects.  addresses is for the case that
  * one change stands for many of them: then named has it as often.
  *
@@ -408,7 +430,7 @@ ig_changes_cascade(IgStatement *stmt, List *named, List *addresses, bool cascade
 	IgDependents found;
 	ListCell   *lc;
 
-	if (named == NIL)
+	if (named == NIL || (!cascade && addresses == NIL && is_nothing_lost(named)))
 		return;
 
 	if (addresses == NIL)

@@ -15,10 +15,12 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_attribute.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_index.h"
 #include "storage/bufmgr.h"
+#include "utils/array.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -28,6 +30,7 @@
 #include "gate/net.h"
 #include "gate/statement.h"
 #include "gate/transaction.h"
+#include "platform/catalog.h"
 #include "platform/compat.h"
 
 /* What a statement may have been foretold to do to a table. */
@@ -46,6 +49,9 @@ static bool is_foretold(Oid relid, Work work);
 static bool is_type_changing(char contype);
 static bool is_drop_foretold(const ObjectAddress *address);
 static void judge_unpredicted(IgRelation *rel, Work work);
+static AttrNumber first_key_column(HeapTuple tuple, TupleDesc desc);
+static bool needs_proof(IgRelation *rel, AttrNumber attnum);
+static bool is_made_not_null(Oid relid, AttrNumber attnum);
 static Oid	index_table(Oid indexid);
 static bool has_pages(Oid relid);
 
@@ -71,13 +77,15 @@ foretold_work(const IgChange *change)
 		case IG_ADD_COLUMN:
 			if (change->new_column->unique || change->new_column->primary_key)
 				work |= WORK_BUILD | WORK_SCAN;
-			if (change->new_column->checks || change->new_column->references)
+			if (change->new_column->checks || change->new_column->references ||
+				change->new_column->not_null)
 				work |= WORK_SCAN;
 			break;
 		case IG_ADD_CONSTRAINT:
 		case IG_CREATE_INDEX:
 			work |= WORK_BUILD | WORK_SCAN;
 			break;
+		case IG_SET_NOT_NULL:
 		case IG_VALIDATE_CONSTRAINT:
 		case IG_DOMAIN_CONSTRAINT:
 			work |= WORK_SCAN;
@@ -278,8 +286,8 @@ ig_net_index_build(Oid indexid)
 }
 
 /*
- * A CHECK or FOREIGN KEY constraint was entered into the catalogs; if it is
- * entered as valid, the table is about to be read.
+ * A CHECK, FOREIGN KEY or, from 18 on, NOT NULL constraint was entered into the
+ * catalogs; if it is entered as valid, the table is about to be read.
  */
 void
 ig_net_constraint_check(Oid conoid)
@@ -290,6 +298,7 @@ ig_net_constraint_check(Oid conoid)
 	HeapTuple	tuple;
 	Oid			relid = InvalidOid;
 	char		contype = '\0';
+	AttrNumber	attnum = InvalidAttrNumber;
 
 	pg_constraint = table_open(ConstraintRelationId, AccessShareLock);
 	ScanKeyInit(&key, Anum_pg_constraint_oid, BTEqualStrategyNumber, F_OIDEQ,
@@ -301,10 +310,13 @@ ig_net_constraint_check(Oid conoid)
 	{
 		Form_pg_constraint con = (Form_pg_constraint) GETSTRUCT(tuple);
 
-		if ((con->contype == CONSTRAINT_CHECK || con->contype == CONSTRAINT_FOREIGN) &&
+		if ((con->contype == CONSTRAINT_CHECK || con->contype == CONSTRAINT_FOREIGN ||
+			 con->contype == IG_CONSTRAINT_NOTNULL) &&
 			con->convalidated && !OidIsValid(con->conparentid))
 			relid = con->conrelid;
 		contype = con->contype;
+		if (contype == IG_CONSTRAINT_NOTNULL)
+			attnum = first_key_column(tuple, RelationGetDescr(pg_constraint));
 	}
 	systable_endscan(scan);
 	table_close(pg_constraint, AccessShareLock);
@@ -313,9 +325,85 @@ ig_net_constraint_check(Oid conoid)
 	{
 		IgRelation *rel = ig_relation_load(relid);
 
-		if (rel != NULL && !ig_relation_is_exempt(rel))
+		if (rel != NULL && !ig_relation_is_exempt(rel) &&
+			(attnum == InvalidAttrNumber || needs_proof(rel, attnum)))
 			judge_unpredicted(rel, WORK_SCAN);
 	}
+}
+
+/* The first of a constraint's columns. */
+static AttrNumber
+first_key_column(HeapTuple tuple, TupleDesc desc)
+{
+	bool		isnull;
+	Datum		datum = heap_getattr(tuple, Anum_pg_constraint_conkey, desc, &isnull);
+	ArrayType  *array;
+
+	if (isnull)
+		return InvalidAttrNumber;
+	array = DatumGetArrayTypeP(datum);
+	if (ARR_NDIM(array) != 1 || ARR_HASNULL(array) || ARR_DIMS(array)[0] < 1)
+		return InvalidAttrNumber;
+	return ((int16 *) ARR_DATA_PTR(array))[0];
+}
+
+/*
+ * Must the table itself be read to see that a column holds no NULL?
+ */
+static bool
+needs_proof(IgRelation *rel, AttrNumber attnum)
+{
+	IgImpact	impact = {0};
+
+	if (ig_relation_is_partitioned(rel) || ig_column_refuses_null(rel->relid, attnum))
+		return false;
+
+	ig_impact_set_not_null(rel, attnum, NIL, &impact);
+	return impact.scan;
+}
+
+/*
+ * Does the row of a column that this very command writes say NOT NULL?
+ */
+static bool
+is_made_not_null(Oid relid, AttrNumber attnum)
+{
+	Relation	pg_attribute = table_open(AttributeRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData keys[2];
+	HeapTuple	tuple;
+	bool		result;
+
+	ScanKeyInit(&keys[0], Anum_pg_attribute_attrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[1], Anum_pg_attribute_attnum, BTEqualStrategyNumber, F_INT2EQ,
+				Int16GetDatum(attnum));
+	scan = systable_beginscan(pg_attribute, AttributeRelidNumIndexId, true,
+							  SnapshotSelf, 2, keys);
+	tuple = systable_getnext(scan);
+	result = HeapTupleIsValid(tuple) &&
+		((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+	systable_endscan(scan);
+	table_close(pg_attribute, AccessShareLock);
+	return result;
+}
+
+/*
+ * A column was altered.  If it is NOT NULL from now on, and no constraint
+ * proves it, the table is about to be read; the relcache entry is still the
+ * old one.  (From 18 on that is told with the new constraint, before.)
+ */
+void
+ig_net_column(Oid relid, AttrNumber attnum)
+{
+	IgRelation *rel;
+
+	if (ig_column_refuses_null(relid, attnum) || is_foretold(relid, WORK_SCAN) ||
+		!is_made_not_null(relid, attnum))
+		return;
+	rel = ig_relation_load(relid);
+	if (rel != NULL && !ig_relation_is_exempt(rel) && needs_proof(rel, attnum))
+		judge_unpredicted(rel, WORK_SCAN);
 }
 
 /*
@@ -333,6 +421,7 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 	rel = ig_relation_load(objid);
 	if (rel == NULL || ig_relation_is_temp(rel))
 		return;
+	rel->is_going = true;
 
 	ObjectAddressSubSet(change.address, classid, objid, objsubid);
 	if (objsubid == 0 && (rel->relkind == RELKIND_RELATION ||

@@ -17,6 +17,7 @@
 extern void ig_net_rewrite(Oid relid);
 extern void ig_net_index_build(Oid indexid);
 extern void ig_net_constraint_check(Oid conoid);
+extern void ig_net_column(Oid relid, AttrNumber attnum);
 extern void ig_net_drop(Oid classid, Oid objid, int32 objsubid);
 extern void ig_net_truncate(Oid relid);
 extern void ig_net_unprotect(Oid relid, int lost_classes);

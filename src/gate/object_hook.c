@@ -66,6 +66,10 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 							   create != NULL && create->is_internal);
 				break;
 			}
+		case OAT_POST_ALTER:
+			if (classId == RelationRelationId && subId > 0)
+				ig_net_column(objectId, subId);
+			break;
 		case OAT_DROP:
 			{
 				ObjectAccessDrop *drop = (ObjectAccessDrop *) arg;

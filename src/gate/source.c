@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "nodes/nodes.h"
 #include "parser/parser.h"
 #include "parser/scanner.h"
@@ -165,7 +166,8 @@ ig_source_of_session(const Node *parsetree)
 {
 	List	   *parsed;
 
-	if (debug_query_string == NULL)
+	/* a background worker may have put any words there */
+	if (debug_query_string == NULL || MyBackendType != B_BACKEND)
 		return NULL;
 
 	parsed = raw_parser(debug_query_string, RAW_PARSE_DEFAULT);

@@ -281,8 +281,11 @@ measure_leaf(IgRelation *rel, Oid leaf)
 		{
 			rel->empty = false;
 			estimate_rel_size(relation, NULL, &pages, &tuples, &allvisible);
-			rel->bytes += DatumGetInt64(DirectFunctionCall1(pg_total_relation_size,
-															ObjectIdGetDatum(leaf)));
+			if (rel->is_going)
+				rel->bytes += (uint64) pages * BLCKSZ;
+			else
+				rel->bytes += DatumGetInt64(DirectFunctionCall1(pg_total_relation_size,
+																ObjectIdGetDatum(leaf)));
 		}
 		rel->rows += tuples;
 		relation_close(relation, NoLock);

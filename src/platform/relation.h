@@ -32,6 +32,8 @@ typedef struct IgRelation
 	bool		is_partition;
 	int			classes;		/* IG_CLASS_..., own, inherited from a
 								 * partition's ancestors, or by setting */
+	bool		is_going;		/* in the midst of its drop: indexes and TOAST
+								 * may be gone, so only the heap is measured */
 	/* filled by ig_relation_measure */
 	bool		measured;
 	uint64		bytes;			/* heap, indexes and TOAST of all leaves */
