@@ -23,6 +23,9 @@ typedef struct Pending
 	SubTransactionId subid;
 } Pending;
 
+/* Is there any?  For the caller that asks at each commit. */
+bool		ig_pending_exists = false;
+
 /* In the transaction's memory, in order of time. */
 static List *pending = NIL;
 
@@ -73,6 +76,7 @@ ig_pending_add(const IgFinding *finding, const char *statement)
 	entry->finding = copy;
 	entry->subid = GetCurrentSubTransactionId();
 	pending = lappend(pending, entry);
+	ig_pending_exists = true;
 	MemoryContextSwitchTo(old);
 }
 
@@ -115,7 +119,7 @@ ig_pending_judge(void)
 			!is_name_of_this_transaction(entry))
 			findings.list = lappend(findings.list, finding);
 	}
-	pending = NIL;
+	ig_pending_forget();
 
 	if (findings.list != NIL && ig_gate_active())
 		ig_decide(&findings);
@@ -125,6 +129,7 @@ void
 ig_pending_forget(void)
 {
 	pending = NIL;
+	ig_pending_exists = false;
 }
 
 void

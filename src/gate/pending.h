@@ -16,6 +16,8 @@
 
 #include "model/finding.h"
 
+extern bool ig_pending_exists;
+
 extern void ig_pending_add(const IgFinding *finding, const char *statement);
 
 /* Before commit or prepare: raises for what was not put right. */

@@ -243,9 +243,6 @@ used_end(SubTransactionId subid, SubTransactionId parent, bool commit)
 static void
 notice_unused_allowances(void)
 {
-	if (!ig_allow_set_here)
-		return;
-
 	for (int item = 0; item < ig_allow_list->count; item++)
 	{
 		bool		was_used = false;
@@ -283,8 +280,9 @@ xact_callback(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
-			ig_pending_judge();
-			if (IsTransactionBlock())
+			if (ig_pending_exists)
+				ig_pending_judge();
+			if (ig_allow_set_here && IsTransactionBlock())
 				notice_unused_allowances();
 			break;
 		case XACT_EVENT_COMMIT:

@@ -31,6 +31,11 @@ static void ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString,
 							  ParamListInfo params, QueryEnvironment *queryEnv,
 							  DestReceiver *dest, QueryCompletion *qc);
 
+static void run_watched(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+						ProcessUtilityContext context, ParamListInfo params,
+						QueryEnvironment *queryEnv, DestReceiver *dest,
+						QueryCompletion *qc);
+
 void
 ig_utility_hook_install(void)
 {
@@ -45,7 +50,7 @@ ig_utility_hook_is_running(void)
 	return depth > 0;
 }
 
-static void
+static inline void
 call_next(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 		  ProcessUtilityContext context, ParamListInfo params,
 		  QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
@@ -88,17 +93,33 @@ is_gate_active_for(const Node *parsetree)
 	return ig_gate_active();
 }
 
+/*
+ * What leaves at once must cost next to nothing: this is on the way of every
+ * utility statement, BEGIN and COMMIT among them.
+ */
 static void
 ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 				  ProcessUtilityContext context, ParamListInfo params,
 				  QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
 {
+	if (ig_statement_is_watched(pstmt->utilityStmt))
+		run_watched(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+					dest, qc);
+	else
+		call_next(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+				  dest, qc);
+}
+
+static pg_noinline void
+run_watched(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+			ProcessUtilityContext context, ParamListInfo params,
+			QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
 	IgStatement stmt = {0};
 	MemoryContext own;
 	MemoryContext old;
 
-	if (!ig_statement_is_watched(pstmt->utilityStmt) ||
-		is_judged_with_parent(context) ||
+	if (is_judged_with_parent(context) ||
 		!is_gate_active_for(pstmt->utilityStmt))
 	{
 		call_next(pstmt, queryString, readOnlyTree, context, params, queryEnv,

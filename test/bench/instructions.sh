@@ -48,14 +48,14 @@ for db in without guarded; do
 		INSERT INTO points SELECT i, i FROM generate_series(1, 1000) i" -c "VACUUM ANALYZE points"
 	"$ig_bin/psql" -Xqd $db -c "DO \$\$ BEGIN FOR i IN 1..$tables LOOP
 		EXECUTE format('CREATE TABLE filler_%s (a int)', i);
-		IF i % 1000 = 0 THEN COMMIT; END IF; END LOOP; END \$\$"
+		IF i % 200 = 0 THEN COMMIT; END IF; END LOOP; END \$\$"
 done
 "$ig_bin/psql" -Xqd guarded -c "SET client_min_messages = error; CREATE EXTENSION invariant_guard" \
 	-c "ALTER DATABASE guarded SET session_preload_libraries = 'invariant_guard'"
 
 # A refusal, timed in one session by the server's own clock.
 "$ig_bin/psql" -Xqd guarded -c "CREATE TABLE small AS SELECT i AS id, i AS v FROM generate_series(1, 1000) i;
-	CREATE TABLE large AS SELECT i AS id, i AS v FROM generate_series(1, 1000000) i; ANALYZE"
+	CREATE TABLE large AS SELECT i AS id, i AS v FROM generate_series(1, 1000000) i; ANALYZE small, large"
 for statement in "ALTER TABLE %s ALTER COLUMN id TYPE bigint" \
 				 "ALTER TABLE %s ALTER COLUMN v SET NOT NULL" "CREATE INDEX ON %s (v)"; do
 	for table in small large; do
