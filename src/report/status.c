@@ -117,19 +117,21 @@ ig_sql_warn_if_not_preloaded(PG_FUNCTION_ARGS)
 {
 	char	   *stored = stored_session_preload(MyDatabaseId);
 	const char *libraries = stored ? stored : session_preload_libraries_string;
+	bool		by_login;
 
 	if (ig_loaded_at_server_start ||
 		is_library_listed(libraries) ||
 		is_library_listed(session_preload_libraries_string))
 		PG_RETURN_VOID();
 
-	/* a login trigger loads it just as early */
-	if (are_event_triggers_on() && triggers_not_always(login_triggers) == NULL)
-		PG_RETURN_VOID();
+	/* a login trigger loads it just as early, but can be silenced */
+	by_login = are_event_triggers_on() && triggers_not_always(login_triggers) == NULL;
 
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
 			 errmsg("library \"%s\" is not preloaded", LIBRARY_NAME),
+			 by_login ?
+			 errdetail("The login event trigger loads it into each session, but not while event_triggers is off.") :
 			 errdetail("Before the first DDL of a session these are not judged: %s.",
 					   UNSEEN_BY_EVENTS),
 			 errhint("%s", preload_statement(libraries))));

@@ -160,16 +160,11 @@ act_install()
 	said=$(admin -q <<<'CREATE EXTENSION invariant_guard;')
 	if [ -n "$said" ]; then echo "$said"; fi
 	statement=$(hint_of "$said")
-	if [ -n "$statement" ]; then
-		grep -q '^WARNING: .*not preloaded' <<<"$said"
-		verdict $? "it says what is not covered yet, and the statement that covers it"
-		echo
-		admin -a -v ON_ERROR_STOP=1 <<<"$statement"
-		verdict $? "the library is preloaded by every new session of this database"
-	else
-		[ -z "$said" ]
-		verdict $? "PostgreSQL $ig_major loads the library at login; nothing to configure"
-	fi
+	grep -q '^WARNING: .*not preloaded' <<<"$said"
+	verdict $? "it says what is not covered yet, and the statement that covers it"
+	echo
+	admin -a -v ON_ERROR_STOP=1 <<<"$statement"
+	verdict $? "the library is preloaded by every new session of this database"
 	echo
 	show_command 'shop=# ' 'SELECT layer, in_force, how FROM invariant_guard.status();'
 	admin -c 'SELECT layer, in_force, how FROM invariant_guard.status();'
