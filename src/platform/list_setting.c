@@ -328,6 +328,12 @@ scan_severity(const char **pos, void *item, const void *context)
 				"A rule, a family of rules or \"all\" stands before the equals sign; the view invariant_guard.rules lists them.");
 		return false;
 	}
+	if (is_listed(name, names->fixed))
+	{
+		GUC_check_errdetail("The level of rule \"%s\" cannot be changed.", name);
+		GUC_check_errhint("An allowance lets one object pass it.");
+		return false;
+	}
 	strlcpy(severity->name, name, NAMEDATALEN);
 
 	skip_space(pos);

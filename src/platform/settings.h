@@ -55,6 +55,7 @@ typedef struct IgNameSet
 	/* the names, terminated by NULL */
 	const char *const *rules;
 	const char *const *families;	/* may stand in severity only */
+	const char *const *fixed;	/* those of the rules that have one level */
 } IgNameSet;
 
 extern int	ig_guc_mode;

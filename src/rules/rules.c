@@ -45,6 +45,7 @@ StaticAssertDecl(lengthof(family_names) == IG_FAMILY_GUARD + 2,
 StaticAssertDecl(IG_CHANGE_KINDS <= 64, "the kinds of change fit a bit mask");
 
 static void collect_name(const IgRule *rule, void *context);
+static void collect_fixed_name(const IgRule *rule, void *context);
 static bool is_exempt(const IgRule *rule, const IgChange *change);
 static bool is_without_leaves(const IgChange *change);
 static bool is_exempt_by_size(const IgChange *change);
@@ -97,6 +98,14 @@ collect_name(const IgRule *rule, void *context)
 	if (array->count >= MAX_RULES)
 		elog(ERROR, "more than %d rules", MAX_RULES);
 	array->names[array->count++] = rule->name;
+	array->names[array->count] = NULL;
+}
+
+static void
+collect_fixed_name(const IgRule *rule, void *context)
+{
+	if (rule->fixed)
+		collect_name(rule, context);
 }
 
 /*
@@ -105,16 +114,19 @@ collect_name(const IgRule *rule, void *context)
 const IgNameSet *
 ig_rules_name_set(void)
 {
-	static NameArray array;
+	static NameArray all;
+	static NameArray fixed;
 	static IgNameSet set;
 
 	if (set.rules == NULL)
 	{
-		array.count = 0;
-		ig_rules_visit(collect_name, &array);
-		array.names[array.count] = NULL;
+		all.count = 0;
+		fixed.count = 0;
+		ig_rules_visit(collect_name, &all);
+		ig_rules_visit(collect_fixed_name, &fixed);
 		set.families = family_names;
-		set.rules = array.names;
+		set.fixed = fixed.names;
+		set.rules = all.names;
 	}
 	return &set;
 }
