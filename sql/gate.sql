@@ -87,6 +87,21 @@ ALTER TABLE fresh DROP COLUMN a;
 DROP TABLE fresh;
 ROLLBACK;
 
+-- a partitioned table holds nothing itself: what counts are its partitions
+CREATE TABLE split (id int, k int) PARTITION BY RANGE (k);
+BEGIN;
+ALTER TABLE split ADD COLUMN s serial, ADD COLUMN c int CHECK (c > 0), ALTER COLUMN id TYPE bigint;
+ALTER TABLE split ALTER COLUMN id SET NOT NULL;
+ALTER TABLE split ADD UNIQUE (id, k);
+CREATE INDEX ON split (id);
+ROLLBACK;
+CREATE TABLE split1 PARTITION OF split FOR VALUES FROM (0) TO (10);
+ALTER TABLE split ADD COLUMN s serial;
+ALTER TABLE split ADD COLUMN c int CHECK (c > 0);
+ALTER TABLE split ALTER COLUMN id SET NOT NULL;
+ALTER TABLE split ADD UNIQUE (id, k);
+CREATE INDEX ON split (id);
+
 -- a column that is new in this transaction may go; others may not
 BEGIN;
 ALTER TABLE users ADD COLUMN extra int;
