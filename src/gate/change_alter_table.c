@@ -63,7 +63,8 @@ static void set_persistence(AlterContext *context, char persistence);
 static void set_tablespace(AlterContext *context, const char *name);
 static void set_access_method(AlterContext *context, const char *name);
 static void change_owner(AlterContext *context, const RoleSpec *role);
-static void disable(AlterContext *context, IgChangeKind kind, const char *name);
+static void disable(AlterContext *context, IgChangeKind kind, const char *name,
+					const char *clause);
 static void column_command(AlterContext *context, const AlterTableCmd *cmd);
 static void table_command(AlterContext *context, const AlterTableCmd *cmd);
 
@@ -419,11 +420,12 @@ change_owner(AlterContext *context, const RoleSpec *role)
 }
 
 static void
-disable(AlterContext *context, IgChangeKind kind, const char *name)
+disable(AlterContext *context, IgChangeKind kind, const char *name, const char *clause)
 {
 	IgChange   *change = ig_change_add(context->stmt, kind, context->rel);
 
 	change->name = name;
+	change->sql = psprintf("ALTER TABLE %s %s", ig_relation_quoted(context->rel), clause);
 	change->impact.lock = context->lock;
 }
 
@@ -526,18 +528,24 @@ table_command(AlterContext *context, const AlterTableCmd *cmd)
 			change->impact.lock = context->lock;
 			break;
 		case AT_DisableTrig:
+			disable(context, IG_DISABLE_TRIGGER, cmd->name,
+					psprintf("DISABLE TRIGGER %s", quote_identifier(cmd->name)));
+			break;
 		case AT_EnableReplicaTrig:
-			disable(context, IG_DISABLE_TRIGGER, cmd->name);
+			disable(context, IG_DISABLE_TRIGGER, cmd->name,
+					psprintf("ENABLE REPLICA TRIGGER %s", quote_identifier(cmd->name)));
 			break;
 		case AT_DisableTrigAll:
-			disable(context, IG_DISABLE_TRIGGER, "ALL");
+			disable(context, IG_DISABLE_TRIGGER, "ALL", "DISABLE TRIGGER ALL");
 			break;
 		case AT_DisableTrigUser:
-			disable(context, IG_DISABLE_TRIGGER, "USER");
+			disable(context, IG_DISABLE_TRIGGER, "USER", "DISABLE TRIGGER USER");
 			break;
 		case AT_DisableRowSecurity:
+			disable(context, IG_DISABLE_RLS, NULL, "DISABLE ROW LEVEL SECURITY");
+			break;
 		case AT_NoForceRowSecurity:
-			disable(context, IG_DISABLE_RLS, NULL);
+			disable(context, IG_DISABLE_RLS, NULL, "NO FORCE ROW LEVEL SECURITY");
 			break;
 		case AT_AttachPartition:
 		case AT_DetachPartition:

@@ -443,7 +443,7 @@ judge_trigger(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	ig_finding_detail(finding,
 					  "Triggers keep the table's rows as they must be, and write what is kept about them elsewhere; rows that pass meanwhile are not seen again.");
 	ig_allowance_hint_own(finding,
-						  dropped ? change->sql :
+						  dropped || change->sql ? change->sql :
 						  psprintf("ALTER TABLE %s DISABLE TRIGGER %s",
 								   ig_relation_quoted(change->rel),
 								   group ? name : quote_identifier(name)));
@@ -466,10 +466,7 @@ judge_rls(const IgRule *rule, const IgChange *change, IgFindings *findings)
 								 "cannot loosen row security of financial %s",
 								 ig_text_relation(change->rel));
 	ig_finding_detail(finding, "Who may see and change which of its rows would be different at once.");
-	ig_allowance_hint_own(finding,
-						  change->name ? change->sql :
-						  psprintf("ALTER TABLE %s DISABLE ROW LEVEL SECURITY",
-								   ig_relation_quoted(change->rel)));
+	ig_allowance_hint_own(finding, change->sql);
 }
 
 static void
