@@ -36,6 +36,7 @@ OBJS = \
 	src/gate/change_create.o \
 	src/gate/change_drop.o \
 	src/gate/change_drop_part.o \
+	src/gate/change_guards.o \
 	src/gate/change_heirs.o \
 	src/gate/change_other.o \
 	src/gate/change_owned.o \

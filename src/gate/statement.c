@@ -38,6 +38,7 @@ ig_statement_is_watched(const Node *parsetree)
 		case T_AlterDomainStmt:
 		case T_AlterEnumStmt:
 		case T_AlterObjectSchemaStmt:
+		case T_AlterPolicyStmt:
 		case T_AlterPublicationStmt:
 		case T_AlterTableMoveAllStmt:
 		case T_AlterTableStmt:
@@ -46,6 +47,7 @@ ig_statement_is_watched(const Node *parsetree)
 		case T_CreateStmt:
 		case T_CreateForeignTableStmt:
 		case T_CreateTableAsStmt:
+		case T_CreateTrigStmt:
 		case T_DropOwnedStmt:
 		case T_DropStmt:
 		case T_DropdbStmt:
@@ -56,6 +58,7 @@ ig_statement_is_watched(const Node *parsetree)
 		case T_RefreshMatViewStmt:
 		case T_ReindexStmt:
 		case T_RenameStmt:
+		case T_RuleStmt:
 		case T_TruncateStmt:
 		case T_VacuumStmt:
 			return true;
@@ -143,6 +146,15 @@ ig_statement_changes(IgStatement *stmt)
 			break;
 		case T_GrantStmt:
 			ig_changes_grant(stmt);
+			break;
+		case T_CreateTrigStmt:
+			ig_changes_create_trigger(stmt);
+			break;
+		case T_RuleStmt:
+			ig_changes_create_rule(stmt);
+			break;
+		case T_AlterPolicyStmt:
+			ig_changes_alter_policy(stmt);
 			break;
 		default:
 			break;

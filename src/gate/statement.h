@@ -74,6 +74,9 @@ extern void ig_changes_alter_enum(IgStatement *stmt);
 extern void ig_changes_alter_domain(IgStatement *stmt);
 extern void ig_changes_alter_publication(IgStatement *stmt);
 extern void ig_changes_grant(IgStatement *stmt);
+extern void ig_changes_create_trigger(IgStatement *stmt);
+extern void ig_changes_create_rule(IgStatement *stmt);
+extern void ig_changes_alter_policy(IgStatement *stmt);
 extern void ig_changes_reassign_owned(IgStatement *stmt);
 
 /* Parts shared between CREATE TABLE and ALTER TABLE; change_column.c,

@@ -430,7 +430,10 @@ judge_trigger(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	if (!is_financial(change) || change->is_new)
 		return;
 
-	if (group && !dropped)
+	if (change->new_name != NULL)
+		finding = ig_finding_add(findings, rule, change, "cannot %s of financial %s",
+								 change->new_name, ig_text_relation(change->rel));
+	else if (group && !dropped)
 		finding = ig_finding_add(findings, rule, change,
 								 "cannot disable %s triggers of financial %s",
 								 strcmp(name, "ALL") == 0 ? "all" : "the user's",
@@ -443,7 +446,7 @@ judge_trigger(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	ig_finding_detail(finding,
 					  "Triggers keep the table's rows as they must be, and write what is kept about them elsewhere; rows that pass meanwhile are not seen again.");
 	ig_allowance_hint_own(finding,
-						  dropped || change->sql ? change->sql :
+						  dropped || change->sql || change->new_name ? change->sql :
 						  psprintf("ALTER TABLE %s DISABLE TRIGGER %s",
 								   ig_relation_quoted(change->rel),
 								   group ? name : quote_identifier(name)));
@@ -457,7 +460,10 @@ judge_rls(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	if (!is_financial(change) || change->is_new)
 		return;
 
-	if (change->name != NULL)
+	if (change->new_name != NULL)
+		finding = ig_finding_add(findings, rule, change, "cannot %s of financial %s",
+								 change->new_name, ig_text_relation(change->rel));
+	else if (change->name != NULL)
 		finding = ig_finding_add(findings, rule, change,
 								 "cannot drop policy \"%s\" of financial %s",
 								 ig_text_name(change->name), ig_text_relation(change->rel));
@@ -623,7 +629,7 @@ static const IgRule rules[] = {
 		.judge = judge_trigger,
 		.new_too = true,
 		.fixed = true,
-		.refuses = "a trigger of a financial table disabled or dropped",
+		.refuses = "a trigger of a financial table disabled, replaced or dropped, or writes redirected by a rule",
 		.cure = "an allowance",
 	},
 	{
@@ -635,7 +641,7 @@ static const IgRule rules[] = {
 		.judge = judge_rls,
 		.new_too = true,
 		.fixed = true,
-		.refuses = "row security of a financial table disabled, or one of its policies dropped",
+		.refuses = "row security of a financial table disabled, or one of its policies altered or dropped",
 		.cure = "an allowance",
 	},
 	{
