@@ -124,6 +124,23 @@ TRUNCATE notes;
 ALTER TABLE notes ALTER COLUMN order_id DROP NOT NULL;
 RESET invariant_guard.severity;
 
+-- a type change enters the constraints of its column anew: they are no newer
+CREATE TABLE wages (id int PRIMARY KEY, code varchar(10) CONSTRAINT code_given CHECK (code <> ''));
+SELECT invariant_guard.protect('wages', 'financial');
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'alter-type-recheck(wages.code), financial-type(wages.code)';
+ALTER TABLE wages ALTER COLUMN code TYPE varchar(20);
+ALTER TABLE wages DROP CONSTRAINT code_given;
+ROLLBACK;
+BEGIN;
+ALTER TABLE wages ADD CONSTRAINT short CHECK (length(code) < 9) NOT VALID;
+ALTER TABLE wages DROP CONSTRAINT short;
+ROLLBACK;
+SET invariant_guard.mode = off;
+DROP TABLE wages;
+RESET invariant_guard.mode;
+
 -- financial-disable-trigger: disabled, made replica-only, dropped
 CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
 CREATE TRIGGER stamp BEFORE INSERT ON payments FOR EACH ROW EXECUTE FUNCTION stamp();

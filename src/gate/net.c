@@ -331,6 +331,28 @@ ig_net_constraint_check(Oid conoid)
 	}
 }
 
+/*
+ * Is a statement running that enters existing constraints anew, under new
+ * OIDs?  Then what is entered is not new to anybody.
+ */
+bool
+ig_net_is_recreating(void)
+{
+	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->changes)
+		{
+			IgChangeKind kind = ((const IgChange *) lfirst(lc))->kind;
+
+			if (kind == IG_ALTER_COLUMN_TYPE || kind == IG_SET_EXPRESSION)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* The first of a constraint's columns. */
 static AttrNumber
 first_key_column(HeapTuple tuple, TupleDesc desc)

@@ -16,6 +16,7 @@
 
 extern void ig_net_rewrite(Oid relid);
 extern void ig_net_index_build(Oid indexid);
+extern bool ig_net_is_recreating(void);
 extern void ig_net_constraint_check(Oid conoid);
 extern void ig_net_column(Oid relid, AttrNumber attnum);
 extern void ig_net_drop(Oid classid, Oid objid, int32 objsubid);

@@ -110,7 +110,8 @@ object_created(Oid classid, Oid objid, int subid, bool internal)
 	if (classid == AttrDefaultRelationId)
 		return;
 
-	ig_transaction_note_created(classid, objid, subid);
+	if (classid != ConstraintRelationId || !ig_net_is_recreating())
+		ig_transaction_note_created(classid, objid, subid);
 	if (classid == ConstraintRelationId && !internal)
 		ig_net_constraint_check(objid);
 }
