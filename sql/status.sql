@@ -21,7 +21,7 @@ SELECT in_force, how, not_covered FROM invariant_guard.status() WHERE layer = 'm
 
 -- an event trigger that is not enabled always is not in force
 BEGIN;
-ALTER EVENT TRIGGER invariant_guard_drop DISABLE;
+ALTER EVENT TRIGGER invariant_guard_rewrite DISABLE;
 ALTER EVENT TRIGGER invariant_guard_ddl_end ENABLE;
 SELECT in_force, how, not_covered FROM invariant_guard.status() WHERE layer = 'event triggers';
 ROLLBACK;
@@ -48,7 +48,7 @@ SET ROLE regress_ig_reader;
 SELECT count(*) > 0 AS any FROM invariant_guard.rules;
 SELECT count(*) FROM invariant_guard.status();
 SELECT invariant_guard.warn_if_not_preloaded();
-SELECT invariant_guard.on_sql_drop();
+SELECT invariant_guard.on_table_rewrite();
 RESET ROLE;
 DROP ROLE regress_ig_reader;
 

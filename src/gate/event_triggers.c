@@ -6,7 +6,9 @@
  * The first DDL of a session loads the library through them.  The hooks are
  * installed at that moment; for this one statement ProcessUtility_hook comes
  * too late, so that ddl_command_start judges in its place.  From the second
- * statement on the hook has always been there before.
+ * statement on the hook has always been there before.  There is no trigger for
+ * sql_drop: the object-access hook, which is there from the first statement on,
+ * sees each object before it goes.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,13 +27,11 @@
 
 PGDLLEXPORT Datum ig_on_ddl_command_start(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum ig_on_ddl_command_end(PG_FUNCTION_ARGS);
-PGDLLEXPORT Datum ig_on_sql_drop(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum ig_on_table_rewrite(PG_FUNCTION_ARGS);
 PGDLLEXPORT Datum ig_on_login(PG_FUNCTION_ARGS);
 
 PG_FUNCTION_INFO_V1(ig_on_ddl_command_start);
 PG_FUNCTION_INFO_V1(ig_on_ddl_command_end);
-PG_FUNCTION_INFO_V1(ig_on_sql_drop);
 PG_FUNCTION_INFO_V1(ig_on_table_rewrite);
 PG_FUNCTION_INFO_V1(ig_on_login);
 
@@ -70,17 +70,6 @@ ig_on_ddl_command_end(PG_FUNCTION_ARGS)
 	if (ig_statement_current != NULL &&
 		ig_statement_current->parsetree == trigger->parsetree)
 		ig_statement_end_by_event();
-	PG_RETURN_NULL();
-}
-
-/*
- * The drop itself was looked at by the object-access hook, object by object;
- * the trigger is there so that the library is loaded by whatever drops first.
- */
-Datum
-ig_on_sql_drop(PG_FUNCTION_ARGS)
-{
-	(void) event_data(fcinfo);
 	PG_RETURN_NULL();
 }
 

@@ -61,7 +61,6 @@ typedef enum LoadedBy
 static const char *const ddl_triggers[] = {
 	"invariant_guard_ddl_start",
 	"invariant_guard_ddl_end",
-	"invariant_guard_drop",
 	"invariant_guard_rewrite",
 	NULL
 };
