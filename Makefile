@@ -54,6 +54,7 @@ OBJS = \
 	src/gate/impact_common.o \
 	src/gate/impact_narrowing.o \
 	src/gate/impact_not_null.o \
+	src/gate/lock_plan.o \
 	src/gate/net.o \
 	src/gate/object_hook.o \
 	src/gate/pending.o \

@@ -85,6 +85,7 @@ typedef enum IgChangeKind
 	IG_DROP_CASCADE,			/* identity of what was named, victims */
 	IG_UNPROTECT,				/* rel, name = class that is taken away */
 	IG_UNPREDICTED_WORK,		/* rel; the net: impact says what */
+	IG_TAKE_LOCKS,				/* locks: all that the statement locks */
 
 	IG_CHANGE_KINDS				/* count; keep last */
 } IgChangeKind;
@@ -173,6 +174,19 @@ typedef struct IgProof
 } IgProof;
 
 /*
+ * A relation that exists already and that a statement locks, with the
+ * strongest mode in which it does.
+ */
+typedef struct IgTableLock
+{
+	IgRelation *rel;
+	LOCKMODE	mode;
+} IgTableLock;
+
+/* Does a lock of this mode keep others from writing to the table? */
+#define ig_lock_is_strong(mode)		((mode) >= ShareLock)
+
+/*
  * What the change costs; computed by the gate's impact functions, which ask
  * the server's own ones.  Everything is about pre-existing, permanent tables.
  */
@@ -226,6 +240,7 @@ typedef struct IgChange
 	List	   *together;		/* of IgRelation: emptied by the same TRUNCATE,
 								 * referencing tables before referenced ones */
 	List	   *suspects;		/* of char *: functions whose text names it */
+	List	   *locks;			/* of IgTableLock */
 	IgImpact	impact;
 } IgChange;
 

@@ -12,9 +12,11 @@
  *	O  the running version of the application breaks
  *	W  data is wiped
  *	F  financial or protected tables
+ *	T  discipline of transactions and sessions
+ *	Z  freeze and environment
  *	G  the guard itself
  *
- * C, T, Z, H, V, D, A, M, B, I, X, K, N and 9 are kept for the families to come.
+ * C, H, V, D, A, M, B, I, X, K, N and 9 are kept for the families to come.
  *
  *-------------------------------------------------------------------------
  */
@@ -106,7 +108,20 @@
 #define ERRCODE_IG_FINANCIAL_OWNER				IG_SQLSTATE('F', '1', '1')
 #define ERRCODE_IG_FINANCIAL_GRANT_PUBLIC		IG_SQLSTATE('F', '1', '2')
 
+/* T: discipline of transactions and sessions */
+#define ERRCODE_IG_LOCK_TIMEOUT_MISSING			IG_SQLSTATE('T', '0', '1')
+#define ERRCODE_IG_BLOCKERS_PRESENT				IG_SQLSTATE('T', '0', '2')
+#define ERRCODE_IG_LOCK_HELD_WHILE				IG_SQLSTATE('T', '0', '3')
+#define ERRCODE_IG_VALIDATE_SAME_TRANSACTION	IG_SQLSTATE('T', '0', '4')
+#define ERRCODE_IG_MANY_TABLES					IG_SQLSTATE('T', '0', '5')
+#define ERRCODE_IG_ENUM_VALUE_SAME_TRANSACTION	IG_SQLSTATE('T', '0', '6')
+
+/* Z: freeze and environment */
+#define ERRCODE_IG_SCHEMA_FREEZE				IG_SQLSTATE('Z', '0', '1')
+#define ERRCODE_IG_ENVIRONMENT					IG_SQLSTATE('Z', '0', '2')
+
 /* G: the guard itself */
 #define ERRCODE_IG_UNPROTECT					IG_SQLSTATE('G', '0', '1')
+#define ERRCODE_IG_GUARD_SELF					IG_SQLSTATE('G', '0', '2')
 
 #endif							/* IG_ERRCODES_H */

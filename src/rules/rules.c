@@ -36,6 +36,8 @@ static const char *const family_names[] = {
 	"compatibility",
 	"wipe",
 	"financial",
+	"discipline",
+	"environment",
 	"guard",
 	NULL
 };

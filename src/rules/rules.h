@@ -23,6 +23,8 @@ typedef enum IgFamily
 	IG_FAMILY_COMPATIBILITY,	/* O: breaks its running version */
 	IG_FAMILY_WIPE,				/* W: data is wiped */
 	IG_FAMILY_FINANCIAL,		/* F: financial and protected tables */
+	IG_FAMILY_DISCIPLINE,		/* T: transactions, timeouts, locks held */
+	IG_FAMILY_ENVIRONMENT,		/* Z: freezes, and what kind of database it is */
 	IG_FAMILY_GUARD				/* G: the guard itself */
 } IgFamily;
 
