@@ -6,11 +6,60 @@ use strict;
 use warnings FATAL => 'all';
 
 use Exporter 'import';
+use File::Basename;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test2::API ();
 use Test::More;
 
-our @EXPORT = qw(start_node crash_node major shop refusal is_refused passes);
+our @EXPORT = qw(start_node crash_node major shop refusal is_refused passes
+  run_client schema_of log_complaints check_log);
+
+# What a healthy server never writes, and a library must not make it write.
+my $crash_pattern = qr/PANIC
+	| TRAP:
+	| terminated\ by\ signal
+	| AddressSanitizer
+	| runtime\ error:
+	| Invalid\ (?:read|write)
+	| Conditional\ jump
+	| reference\ leak
+	| resource\ was\ not\ closed
+	| snapshot\ .*\ still\ active
+	| unexpected\ .*\ in\ relcache
+	| could\ not\ find\ tuple
+	| cache\ lookup\ failed
+	| tuple\ concurrently\ updated
+	| problem\ in\ alloc\ set
+	| detected\ write\ past\ chunk\ end/x;
+
+# The lines of a log that match it.  Statements may say what they like, and so
+# may their further lines, which begin with a tab.
+sub log_complaints
+{
+	my ($text) = @_;
+
+	return grep { /$crash_pattern/ && !/^\t/ && !/STATEMENT:  |LOG:  (?:statement|execute|duration)/ }
+	  split /\n/, $text;
+}
+
+sub check_log
+{
+	my ($file) = @_;
+	my @found = log_complaints(slurp_file($file));
+
+	ok(!@found, 'no sign of a crash in ' . basename($file))
+	  or diag(join "\n", @found[ 0 .. ($#found < 20 ? $#found : 20) ]);
+}
+
+# The logs of all nodes are looked at when a test is done.
+Test2::API::test2_stack()->top->follow_up(
+	sub {
+		my $test = basename($0, '.pl');
+		my $dir = $PostgreSQL::Test::Utils::log_path;
+
+		check_log($_) for sort glob "$dir/${test}_*.log";
+	});
 
 # A node of its own settings, started.
 sub start_node
@@ -100,6 +149,31 @@ sub is_refused
 
 	$node->psql($db, "\\set VERBOSITY verbose\n" . $sql, stderr => \$stderr, on_error_stop => 0);
 	like($stderr, qr/ERROR:  IG[A-Z0-9]{3}: .*\(rule \Q$rule\E\)/, $name);
+}
+
+# A client program: its exit status, its output, what it complained of.
+sub run_client
+{
+	my ($command, %opt) = @_;
+	my ($out, $err) = ('', '');
+	local $ENV{PGOPTIONS} = $opt{options} if defined $opt{options};
+
+	IPC::Run::run($command, '<', \($opt{stdin} // ''), '>', \$out, '2>', \$err);
+	my $status = $?;
+	note("@$command: status $status\n$err") if $status != 0 || $err ne '';
+	return ($status, $out, $err);
+}
+
+# The schema as text, without the lines that differ from one dump to the next.
+sub schema_of
+{
+	my ($node, $db, @options) = @_;
+	my ($status, $out) =
+	  run_client([ 'pg_dump', '-h', $node->host, '-p', $node->port, '-s', @options, $db ]);
+
+	is($status, 0, "pg_dump -s of $db");
+	$out =~ s/^\\(un)?restrict .*\n//mg;
+	return $out;
 }
 
 sub passes
