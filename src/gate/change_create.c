@@ -43,6 +43,16 @@ static char *index_columns_text(const IndexStmt *index);
 static bool
 is_existing(const RangeVar *rv, const char *default_schema)
 {
+	if (ig_relation_overlay != NULL)
+	{
+		RangeVar	full = *rv;
+
+		if (full.schemaname == NULL && default_schema == NULL)
+			full.schemaname = ig_relation_overlay->creation_schema(rv);
+		else if (full.schemaname == NULL)
+			full.schemaname = unconstify(char *, default_schema);
+		return OidIsValid(ig_relation_overlay->find(&full, NULL));
+	}
 	if (rv->schemaname != NULL)
 		return OidIsValid(RangeVarGetRelid(rv, NoLock, true));
 	if (default_schema != NULL)

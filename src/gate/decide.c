@@ -39,11 +39,9 @@ static void namespace_changed(Datum arg, int cacheid, uint32 hashvalue);
 static bool is_extension_created(void);
 static bool is_ordinary_backend(void);
 static bool allowance_matches(const IgAllowItem *item, const IgFinding *finding);
-static bool is_allowed(const IgFinding *finding);
 static void log_allowance(const IgFinding *finding);
 static bool is_hint_given(const IgFinding *first, List *others, const IgFinding *finding);
 static void report(int elevel, const IgFinding *finding, List *others);
-static char *object_text(const IgFinding *finding);
 
 void
 ig_decide_init(void)
@@ -131,14 +129,19 @@ ig_decide(IgFindings *findings)
 	{
 		IgFinding  *finding = (IgFinding *) lfirst(lc);
 		int			classes = finding->change->rel ? finding->change->rel->classes : 0;
+		int			allowance;
 		IgLevel		level;
 
 		level = ig_rule_effective_level(finding->rule, finding->level, classes);
 		if (level == IG_LEVEL_OFF)
 			continue;
 
-		if (mode != IG_MODE_OBSERVE && is_allowed(finding))
+		allowance = mode == IG_MODE_OBSERVE ? -1 : ig_decide_allowance(finding);
+		if (allowance >= 0)
+		{
+			ig_transaction_note_allowance(allowance);
 			log_allowance(finding);
+		}
 		else if (findings->may_wait && finding->rule->acquitted)
 			waiting = lappend(waiting, finding);
 		else if (mode == IG_MODE_OBSERVE)
@@ -214,28 +217,25 @@ allowance_matches(const IgAllowItem *item, const IgFinding *finding)
 	return true;
 }
 
-static bool
-is_allowed(const IgFinding *finding)
+int
+ig_decide_allowance(const IgFinding *finding)
 {
 	if (ig_guc_reason == NULL || ig_guc_reason[0] == '\0')
-		return false;
+		return -1;
 
 	for (int i = 0; i < ig_allow_list->count; i++)
 	{
 		if (allowance_matches(&ig_allow_list->items[i], finding))
-		{
-			ig_transaction_note_allowance(i);
-			return true;
-		}
+			return i;
 	}
-	return false;
+	return -1;
 }
 
 /*
  * The object of a finding as an allowance would name it, unquoted.
  */
-static char *
-object_text(const IgFinding *finding)
+char *
+ig_decide_object(const IgFinding *finding)
 {
 	StringInfoData buf;
 	const char *parts[4];
@@ -267,7 +267,7 @@ log_allowance(const IgFinding *finding)
 			(errcode(finding->rule->sqlstate),
 			 errmsg("allowed: %s (rule %s)", finding->message, finding->rule->name),
 			 errdetail("Object \"%s\", role \"%s\", application \"%s\", reason \"%s\".",
-					   object_text(finding),
+					   ig_decide_object(finding),
 					   ig_text_name(GetUserNameFromId(GetUserId(), false)),
 					   ig_text_name(application_name ? application_name : ""),
 					   ig_text_name(ig_guc_reason))));

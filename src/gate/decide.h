@@ -37,6 +37,12 @@ extern void ig_decide(IgFindings *findings);
 /* Judge one change by all rules and decide at once; for the net. */
 extern void ig_decide_change(const IgChange *change);
 
+/* Which item of invariant_guard.allow permits the finding; -1 if none does. */
+extern int	ig_decide_allowance(const IgFinding *finding);
+
+/* The object of a finding as an allowance would name it. */
+extern char *ig_decide_object(const IgFinding *finding);
+
 extern void ig_decide_notice_unused(const IgAllowItem *item);
 extern void ig_decide_extension_dropped(Oid extension);
 extern void ig_decide_init(void);

@@ -161,15 +161,29 @@ ig_statement_changes(IgStatement *stmt)
 	}
 }
 
+/*
+ * What all rules find in the changes, which must have been made.
+ */
+void
+ig_statement_findings(const IgStatement *stmt, IgFindings *findings)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->changes)
+		ig_rules_judge((const IgChange *) lfirst(lc), findings);
+}
+
 void
 ig_statement_judge(IgStatement *stmt)
 {
+	const IgRelationOverlay *overlay = ig_relation_overlay;
 	IgFindings	findings = {NIL};
-	ListCell   *lc;
 
+	/* one that runs is judged by what is, even inside the judging of a script */
+	ig_relation_overlay = NULL;
 	ig_statement_changes(stmt);
-	foreach(lc, stmt->changes)
-		ig_rules_judge((const IgChange *) lfirst(lc), &findings);
+	ig_statement_findings(stmt, &findings);
+	ig_relation_overlay = overlay;
 
 	if (findings.list == NIL)
 		return;

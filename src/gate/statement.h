@@ -51,6 +51,10 @@ extern void ig_statement_end_by_event(void);
 /* Fill changes from the parse tree.  Statements that change nothing add none. */
 extern void ig_statement_changes(IgStatement *stmt);
 
+/* Judge these changes; nothing is decided, and nothing raised. */
+struct IgFindings;
+extern void ig_statement_findings(const IgStatement *stmt, struct IgFindings *findings);
+
 /* Make a change, append it to the statement and return it. */
 extern IgChange *ig_change_add(IgStatement *stmt, IgChangeKind kind, IgRelation *rel);
 

@@ -26,6 +26,7 @@
 #include "utils/syscache.h"
 
 #include "platform/inherit.h"
+#include "platform/relation.h"
 
 typedef struct Inheritor
 {
@@ -145,7 +146,7 @@ ig_relation_is_owned(Oid relid)
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		return false;
+		return ig_relation_is_foretold(relid);
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return has_privs_of_role(GetUserId(), owner);

@@ -35,6 +35,8 @@
 #include "platform/settings.h"
 #include "platform/text.h"
 
+const IgRelationOverlay *ig_relation_overlay = NULL;
+
 static bool is_created_here(Oid relid, HeapTuple pg_class_row);
 static int	classes_by_name(const char *schema, const char *name);
 static void measure_leaf(IgRelation *rel, Oid leaf);
@@ -50,6 +52,13 @@ ig_relation_load(Oid relid)
 	Form_pg_class form;
 	IgRelation *rel;
 	char	   *schema;
+
+	if (ig_relation_overlay != NULL)
+	{
+		rel = ig_relation_overlay->load(relid);
+		if (rel != NULL)
+			return rel;
+	}
 
 	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	if (!HeapTupleIsValid(tuple))
@@ -74,7 +83,38 @@ ig_relation_load(Oid relid)
 	ReleaseSysCache(tuple);
 
 	rel->classes = ig_relation_classes(relid, rel->schema, rel->name);
+	if (ig_relation_overlay != NULL && !ig_relation_overlay->amend(rel))
+		return NULL;
 	return rel;
+}
+
+/* Is it one that only the judged script made? */
+bool
+ig_relation_is_foretold(Oid relid)
+{
+	return ig_relation_overlay != NULL && ig_relation_overlay->load(relid) != NULL;
+}
+
+/*
+ * The OID of the relation that a name stands for, or InvalidOid.  In an
+ * element of CREATE SCHEMA the new schema is searched first.
+ */
+Oid
+ig_relation_find(const RangeVar *rv, const char *default_schema)
+{
+	Oid			schema;
+	Oid			relid = InvalidOid;
+
+	if (ig_relation_overlay != NULL)
+		return ig_relation_overlay->find(rv, default_schema);
+
+	if (default_schema != NULL && rv->schemaname == NULL)
+	{
+		schema = get_namespace_oid(default_schema, true);
+		if (OidIsValid(schema))
+			relid = get_relname_relid(rv->relname, schema);
+	}
+	return OidIsValid(relid) ? relid : RangeVarGetRelid(rv, NoLock, true);
 }
 
 /*
@@ -84,28 +124,16 @@ ig_relation_load(Oid relid)
 IgRelation *
 ig_relation_lookup(const RangeVar *rv)
 {
-	Oid			relid = RangeVarGetRelid(rv, NoLock, true);
-
-	return OidIsValid(relid) ? ig_relation_load(relid) : NULL;
+	return ig_relation_lookup_in(rv, NULL);
 }
 
-/*
- * The same for a name in an element of CREATE SCHEMA, where the new schema is
- * searched first.
- */
+/* The same for a name in an element of CREATE SCHEMA. */
 IgRelation *
 ig_relation_lookup_in(const RangeVar *rv, const char *default_schema)
 {
-	Oid			schema;
-	Oid			relid = InvalidOid;
+	Oid			relid = ig_relation_find(rv, default_schema);
 
-	if (default_schema == NULL || rv->schemaname != NULL)
-		return ig_relation_lookup(rv);
-
-	schema = get_namespace_oid(default_schema, true);
-	if (OidIsValid(schema))
-		relid = get_relname_relid(rv->relname, schema);
-	return OidIsValid(relid) ? ig_relation_load(relid) : ig_relation_lookup(rv);
+	return OidIsValid(relid) ? ig_relation_load(relid) : NULL;
 }
 
 /*
@@ -127,6 +155,8 @@ ig_relation_to_be(const RangeVar *rv, const char *default_schema, char relkind)
 		rel->schema = "pg_temp";
 	else if (default_schema != NULL)
 		rel->schema = pstrdup(default_schema);
+	else if (ig_relation_overlay != NULL)
+		rel->schema = ig_relation_overlay->creation_schema(rv);
 	else
 		rel->schema = get_namespace_name(RangeVarGetCreationNamespace(rv));
 
@@ -221,6 +251,8 @@ ig_relation_leaves(Oid relid)
 
 		if (RELKIND_HAS_STORAGE(relkind) || relkind == RELKIND_FOREIGN_TABLE)
 			leaves = lappend_oid(leaves, lfirst_oid(lc));
+		if (ig_relation_overlay != NULL)
+			leaves = list_concat(leaves, ig_relation_overlay->leaves(lfirst_oid(lc)));
 	}
 	return leaves;
 }
@@ -233,7 +265,7 @@ ig_relation_measure(IgRelation *rel)
 {
 	ListCell   *lc;
 
-	if (rel->measured)
+	if (rel->measured || rel->is_foretold)
 		return;
 
 	rel->measured = true;
@@ -257,6 +289,8 @@ measure_leaf(IgRelation *rel, Oid leaf)
 {
 	Relation	relation;
 
+	if (ig_relation_is_foretold(leaf))
+		return;
 	if (!ConditionalLockRelationOid(leaf, AccessShareLock))
 	{
 		rel->empty = false;
@@ -313,6 +347,8 @@ ig_relation_size_text(IgRelation *rel)
 {
 	char	   *size;
 
+	if (rel->is_foretold)
+		return "made by an earlier statement";
 	ig_relation_measure(rel);
 	if (rel->empty)
 		return "empty";

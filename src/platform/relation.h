@@ -34,6 +34,7 @@ typedef struct IgRelation
 								 * partition's ancestors, or by setting */
 	bool		is_going;		/* in the midst of its drop: indexes and TOAST
 								 * may be gone, so only the heap is measured */
+	bool		is_foretold;	/* made by a script that is judged, not run */
 	/* filled by ig_relation_measure */
 	bool		measured;
 	uint64		bytes;			/* heap, indexes and TOAST of all leaves */
@@ -48,6 +49,29 @@ typedef struct IgRelation
 #define ig_relation_is_financial(rel) \
 	(((rel)->classes & IG_CLASS_FINANCIAL) != 0)
 
+/*
+ * The relations as a script has left them so far that is judged without being
+ * run.  Those that it made have numbers that no relation of the catalog has.
+ */
+typedef struct IgRelationOverlay
+{
+	/* what the name stands for, or InvalidOid; the schema may be NULL */
+	Oid			(*find) (const RangeVar *rv, const char *default_schema);
+	/* the schema in which a relation of that name would be created */
+	char	   *(*creation_schema) (const RangeVar *rv);
+	/* one that the script made; NULL for any other */
+	IgRelation *(*load) (Oid relid);
+	/* put the script's changes into one of the catalog; false if it is gone */
+	bool		(*amend) (IgRelation *rel);
+	/* the leaves that the script made below a relation */
+	List	   *(*leaves) (Oid relid);
+} IgRelationOverlay;
+
+/* NULL but while such a script is judged. */
+extern const IgRelationOverlay *ig_relation_overlay;
+
+extern Oid	ig_relation_find(const RangeVar *rv, const char *default_schema);
+extern bool ig_relation_is_foretold(Oid relid);
 extern IgRelation *ig_relation_load(Oid relid);
 extern IgRelation *ig_relation_lookup(const RangeVar *rv);
 extern IgRelation *ig_relation_lookup_in(const RangeVar *rv, const char *default_schema);
