@@ -183,6 +183,9 @@ add_column(AlterContext *context, const AlterTableCmd *cmd)
 
 	if (get_attnum(context->rel->relid, def->colname) != InvalidAttrNumber)
 		return;					/* IF NOT EXISTS, or the server's error */
+	if (context->rel->is_partition ||
+		(OidIsValid(context->rel->of_type) && context->named == context->rel))
+		return;					/* the server adds it from above only */
 
 	change = ig_change_add(context->stmt, IG_ADD_COLUMN, context->rel);
 	change->column = def->colname;

@@ -79,6 +79,7 @@ ig_relation_load(Oid relid)
 	rel->relkind = form->relkind;
 	rel->persistence = form->relpersistence;
 	rel->is_partition = form->relispartition;
+	rel->of_type = form->reloftype;
 	rel->is_new = is_created_here(relid, tuple);
 	ReleaseSysCache(tuple);
 

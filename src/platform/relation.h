@@ -30,6 +30,7 @@ typedef struct IgRelation
 	char		persistence;	/* RELPERSISTENCE_... */
 	bool		is_new;			/* created by the running transaction */
 	bool		is_partition;
+	Oid			of_type;		/* of CREATE TABLE ... OF; else invalid */
 	int			classes;		/* IG_CLASS_..., own, inherited from a
 								 * partition's ancestors, or by setting */
 	bool		is_going;		/* in the midst of its drop: indexes and TOAST

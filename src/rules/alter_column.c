@@ -18,6 +18,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_type.h"
 #include "parser/parse_coerce.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -182,12 +183,22 @@ judge_type_in_use(const IgRule *rule, const IgChange *change, IgFindings *findin
 static void
 cure_type(IgFinding *finding, const IgChange *change)
 {
-	if (change->type_change->new_sql == NULL)
+	const char *type_sql = change->type_change->new_sql;
+	const char *value = type_sql ? cast_sql(change) : NULL;
+	Oid			typid = change->type_change->new_base_typid;
+
+	if (type_sql == NULL)
 		return;
 
+	/* financial-float would refuse the new column as well */
+	if (ig_relation_is_financial(change->rel) && (typid == FLOAT4OID || typid == FLOAT8OID))
+	{
+		type_sql = "numeric";
+		value = NULL;
+	}
 	ig_cure_new_column(finding, change->rel, change->column,
 					   ig_cure_column_name(change->rel, change->column),
-					   change->type_change->new_sql, cast_sql(change));
+					   type_sql, value);
 }
 
 static char *

@@ -11,6 +11,7 @@
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "commands/defrem.h"
 #include "lib/stringinfo.h"
@@ -182,10 +183,18 @@ ig_cure_new_column(IgFinding *finding, const IgRelation *rel, const char *old_co
 	const char *quoted_new = quote_identifier(new_column);
 	const char *quoted_old = quote_identifier(old_column);
 
-	ig_finding_hint(finding, "ALTER TABLE %s ADD COLUMN %s %s;",
-					ig_relation_quoted(rel), quoted_new, type_sql);
+	if (rel->relkind == RELKIND_COMPOSITE_TYPE)
+		ig_finding_hint(finding, "ALTER TYPE %s ADD ATTRIBUTE %s %s CASCADE;",
+						ig_relation_quoted(rel), quoted_new, type_sql);
+	else if (OidIsValid(rel->of_type))
+		ig_finding_hint(finding, "ALTER TYPE %s ADD ATTRIBUTE %s %s CASCADE;",
+						format_type_extended(rel->of_type, -1, FORMAT_TYPE_FORCE_QUALIFY),
+						quoted_new, type_sql);
+	else
+		ig_finding_hint(finding, "ALTER TABLE %s ADD COLUMN %s %s;",
+						ig_relation_quoted(rel), quoted_new, type_sql);
 	ig_finding_hint(finding, "-- let the application or a trigger write both columns, then");
-	if (value != NULL)
+	if (value != NULL && rel->relkind != RELKIND_COMPOSITE_TYPE)
 		ig_cure_backfill(finding, rel, new_column, value,
 						 psprintf("%s IS NULL AND %s IS NOT NULL",
 								  quoted_new, quoted_old));

@@ -342,7 +342,12 @@ judge_truncate(const IgRule *rule, const IgChange *change, IgFindings *findings)
 					  "The statement does not name it: TRUNCATE reaches it by CASCADE, or as a part of a named table." :
 					  "All rows would be gone at once, and no setting lowers this rule.");
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
-	ig_allowance_hint_own(finding, change->sql);
+
+	/* what was reached by CASCADE is referenced and cannot be emptied alone */
+	if (change->derived)
+		ig_cure_allow(finding, "or, if TRUNCATE is what is meant", true);
+	else
+		ig_allowance_hint_own(finding, change->sql);
 }
 
 static void

@@ -173,6 +173,13 @@ cure_foreign_keys(IgFinding *finding, const IgChange *change)
 {
 	ListCell   *lc;
 
+	/* a key by which a delete reaches it would be refused as well */
+	foreach(lc, change->paths)
+	{
+		if (ig_relation_is_financial(((const IgCascadePath *) lfirst(lc))->target))
+			return;
+	}
+
 	foreach(lc, change->impact.constraints)
 	{
 		char	   *name = (char *) lfirst(lc);
