@@ -27,8 +27,10 @@ OBJS = \
 	src/platform/list_setting.o \
 	src/platform/relation.o \
 	src/platform/settings.o \
+	src/platform/shared.o \
 	src/platform/text.o \
 	src/model/finding.o \
+	src/model/ledger.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
 	src/gate/change_column.o \
@@ -58,6 +60,7 @@ OBJS = \
 	src/gate/net.o \
 	src/gate/object_hook.o \
 	src/gate/pending.o \
+	src/gate/record.o \
 	src/gate/source.o \
 	src/gate/statement.o \
 	src/gate/transaction.o \
@@ -77,6 +80,7 @@ OBJS = \
 	src/rules/rules.o \
 	src/rules/table.o \
 	src/rules/truncate.o \
+	src/report/ledger_view.o \
 	src/report/protect.o \
 	src/report/rules_view.o \
 	src/report/status.o

@@ -22,9 +22,11 @@
 #include "gate/hooks.h"
 #include "gate/net.h"
 #include "gate/transaction.h"
+#include "model/ledger.h"
 #include "platform/compat.h"
 #include "platform/label.h"
 #include "platform/settings.h"
+#include "platform/shared.h"
 #include "report/status.h"
 #include "rules/rules.h"
 
@@ -45,6 +47,8 @@ _PG_init(void)
 	ig_loaded_at_server_start = process_shared_preload_libraries_in_progress;
 
 	ig_settings_init(ig_rules_name_set());
+	ig_ledger_init();
+	ig_shared_init();
 	ig_label_init();
 	ig_label_weakened_hook = ig_net_unprotect;
 	ig_decide_init();

@@ -24,6 +24,7 @@
 
 #include "gate/decide.h"
 #include "gate/pending.h"
+#include "gate/record.h"
 #include "gate/transaction.h"
 #include "platform/compat.h"
 #include "rules/rules.h"
@@ -39,7 +40,8 @@ static void namespace_changed(Datum arg, int cacheid, uint32 hashvalue);
 static bool is_extension_created(void);
 static bool is_ordinary_backend(void);
 static bool allowance_matches(const IgAllowItem *item, const IgFinding *finding);
-static void log_allowance(const IgFinding *finding);
+static IgLevel level_in_force(const IgFinding *finding);
+static IgOutcome outcome_of(IgLevel level, IgMode mode);
 static bool is_hint_given(const IgFinding *first, List *others, const IgFinding *finding);
 static void report(int elevel, const IgFinding *finding, List *others);
 
@@ -118,6 +120,7 @@ void
 ig_decide(IgFindings *findings)
 {
 	IgMode		mode = ig_effective_mode();
+	IgRecord	record = {{0}};
 	List	   *refused = NIL;
 	List	   *waiting = NIL;	/* a later statement may put it right */
 	ListCell   *lc;
@@ -128,42 +131,73 @@ ig_decide(IgFindings *findings)
 	foreach(lc, findings->list)
 	{
 		IgFinding  *finding = (IgFinding *) lfirst(lc);
-		int			classes = finding->change->rel ? finding->change->rel->classes : 0;
+		IgLevel		level = level_in_force(finding);
+		IgOutcome	outcome;
 		int			allowance;
-		IgLevel		level;
 
-		level = ig_rule_effective_level(finding->rule, finding->level, classes);
 		if (level == IG_LEVEL_OFF)
 			continue;
 
+		outcome = outcome_of(level, mode);
 		allowance = mode == IG_MODE_OBSERVE ? -1 : ig_decide_allowance(finding);
 		if (allowance >= 0)
 		{
 			ig_transaction_note_allowance(allowance);
-			log_allowance(finding);
+			outcome = IG_ALLOWED;
 		}
 		else if (findings->may_wait && finding->rule->acquitted)
-			waiting = lappend(waiting, finding);
-		else if (mode == IG_MODE_OBSERVE)
 		{
-			finding->level = level;
-			report(LOG, finding, NIL);
+			waiting = lappend(waiting, finding);
+			continue;
 		}
-		else if (level == IG_LEVEL_ERROR && mode == IG_MODE_ENFORCE)
+
+		ig_record(&record, finding, level, outcome);
+		if (outcome == IG_REFUSED)
 			refused = lappend(refused, finding);
-		else
-			report(level == IG_LEVEL_NOTICE ? NOTICE : WARNING, finding, NIL);
+		else if (outcome == IG_WARNED)
+			report(WARNING_CLIENT_ONLY, finding, NIL);
+		else if (outcome == IG_NOTICED)
+			report(NOTICE, finding, NIL);
 	}
 
 	/* what is refused anyway is told as a whole, at once */
 	if (refused != NIL)
 	{
+		foreach(lc, waiting)
+		{
+			IgFinding  *finding = (IgFinding *) lfirst(lc);
+			IgLevel		level = level_in_force(finding);
+
+			ig_record(&record, finding, level, outcome_of(level, mode));
+		}
 		refused = list_concat(refused, waiting);
+		ig_record_end(&record);
 		report(ERROR, linitial(refused), list_copy_tail(refused, 1));
 	}
 
+	ig_record_end(&record);
 	foreach(lc, waiting)
 		ig_pending_add((const IgFinding *) lfirst(lc), findings->statement);
+}
+
+static IgLevel
+level_in_force(const IgFinding *finding)
+{
+	int			classes = finding->change->rel ? finding->change->rel->classes : 0;
+
+	return ig_rule_effective_level(finding->rule, finding->level, classes);
+}
+
+/* Where no allowance says otherwise. */
+static IgOutcome
+outcome_of(IgLevel level, IgMode mode)
+{
+	if (mode == IG_MODE_OBSERVE)
+		return IG_OBSERVED;
+	if (level == IG_LEVEL_ERROR)
+		return mode == IG_MODE_ENFORCE ? IG_REFUSED : IG_WARNED;
+
+	return level == IG_LEVEL_NOTICE ? IG_NOTICED : IG_WARNED;
 }
 
 void
@@ -258,22 +292,6 @@ ig_decide_object(const IgFinding *finding)
 }
 
 /*
- * Each use of an allowance is one line in the server's log.
- */
-static void
-log_allowance(const IgFinding *finding)
-{
-	ereport(LOG,
-			(errcode(finding->rule->sqlstate),
-			 errmsg("allowed: %s (rule %s)", finding->message, finding->rule->name),
-			 errdetail("Object \"%s\", role \"%s\", application \"%s\", reason \"%s\".",
-					   ig_decide_object(finding),
-					   ig_text_name(GetUserNameFromId(GetUserId(), false)),
-					   ig_text_name(application_name ? application_name : ""),
-					   ig_text_name(ig_guc_reason))));
-}
-
-/*
  * At the end of the transaction that set it.
  */
 void
@@ -316,8 +334,8 @@ is_hint_given(const IgFinding *first, List *others, const IgFinding *finding)
 }
 
 /*
- * Raise or log one finding; an error speaks for the others of its statement
- * as well.
+ * Tell the client of one finding; an error speaks for the others of its
+ * statement as well.  The log has a line of each already: see record.c.
  *
  * The message's first line stands alone, since a third of all clients show no
  * more than that.
@@ -328,15 +346,13 @@ report(int elevel, const IgFinding *finding, List *others)
 	StringInfoData message;
 	StringInfoData detail;
 	StringInfoData hint;
-	bool		full = ig_guc_message_style == IG_MESSAGE_FULL && elevel != LOG;
+	bool		full = ig_guc_message_style == IG_MESSAGE_FULL;
 	ListCell   *lc;
 
 	initStringInfo(&message);
 	initStringInfo(&detail);
 	initStringInfo(&hint);
 
-	if (elevel == LOG)
-		appendStringInfo(&message, "observed %s: ", ig_level_name(finding->level));
 	appendStringInfo(&message, "%s (rule %s)", finding->message, finding->rule->name);
 	if (list_length(others) > 0)
 		appendStringInfo(&message, ", and %d more", list_length(others));

@@ -22,6 +22,9 @@
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#if PG_VERSION_NUM >= 170000
+#include "storage/dsm_registry.h"
+#endif
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
 #error "invariant_guard supports PostgreSQL 15, 16, 17 and 18"
@@ -57,6 +60,7 @@ extern PGDLLEXPORT void _PG_init(void);
 #endif
 
 /* What a major can do, for code that must ask without naming a version. */
+#define IG_HAS_DSM_REGISTRY			(PG_VERSION_NUM >= 170000)
 #define IG_HAS_LOGIN_EVENT			(PG_VERSION_NUM >= 170000)
 #define IG_HAS_REINDEX_EVENT		(PG_VERSION_NUM >= 170000)
 #define IG_HAS_NOT_NULL_CONSTRAINTS	(PG_VERSION_NUM >= 180000)
@@ -102,6 +106,19 @@ extern PGDLLEXPORT void _PG_init(void);
 #else
 #define ig_am_autovacuum_worker()	IsAutoVacuumWorkerProcess()
 #endif
+
+/* 17 has a registry of named segments of dynamic shared memory. */
+static inline void *
+ig_named_segment(const char *name, Size size, void (*init) (void *memory))
+{
+#if PG_VERSION_NUM >= 170000
+	bool		found;
+
+	return GetNamedDSMSegment(name, size, init, &found);
+#else
+	return NULL;
+#endif
+}
 
 /* 18 lets a module name itself and its version. */
 #if PG_VERSION_NUM >= 180000

@@ -33,7 +33,9 @@
 
 #include "gate/decide.h"
 #include "gate/hooks.h"
+#include "model/ledger.h"
 #include "platform/compat.h"
+#include "platform/shared.h"
 #include "report/status.h"
 
 #define LIBRARY_NAME	"invariant_guard"
@@ -73,6 +75,7 @@ static void put_hook_rows(ReturnSetInfo *rsinfo);
 static void put_event_trigger_row(ReturnSetInfo *rsinfo);
 static void put_login_row(ReturnSetInfo *rsinfo);
 static void put_mode_row(ReturnSetInfo *rsinfo);
+static void put_ledger_row(ReturnSetInfo *rsinfo);
 static LoadedBy how_loaded(void);
 static bool is_library_listed(const char *libraries);
 static bool is_library_file(const char *file);
@@ -101,6 +104,7 @@ ig_sql_status(PG_FUNCTION_ARGS)
 	put_row(rsinfo, "security labels", true,
 			"the provider is registered in this session", NULL);
 	put_mode_row(rsinfo);
+	put_ledger_row(rsinfo);
 
 	return (Datum) 0;
 }
@@ -282,6 +286,33 @@ put_mode_row(ReturnSetInfo *rsinfo)
 		gap = "nothing is refused: errors are warnings";
 
 	put_row(rsinfo, "mode", mode != IG_MODE_OFF, how, gap);
+}
+
+/*
+ * What the views refusals, findings and rule_counters show.
+ */
+static void
+put_ledger_row(ReturnSetInfo *rsinfo)
+{
+	const char *layer = "record of findings";
+	uint64		uncounted;
+
+	if (!ig_shared_is_possible())
+	{
+		put_row(rsinfo, layer, false,
+				"before PostgreSQL 17 it needs shared_preload_libraries",
+				"the views refusals, findings and rule_counters are empty: "
+				"see the server log");
+		return;
+	}
+
+	uncounted = ig_ledger_uncounted();
+	put_row(rsinfo, layer, true,
+			psprintf("the last %d findings of the server, and counts for each rule, "
+					 "since its start", IG_LEDGER_SIZE),
+			uncounted == 0 ? NULL :
+			psprintf("there is no room for more rules and databases: "
+					 UINT64_FORMAT " findings were not counted", uncounted));
 }
 
 /*

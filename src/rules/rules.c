@@ -80,6 +80,20 @@ ig_rule_by_name(const char *name)
 	return NULL;
 }
 
+const IgRule *
+ig_rule_by_sqlstate(int sqlstate)
+{
+	for (int i = 0; i < lengthof(catalogue); i++)
+	{
+		for (int j = 0; j < catalogue[i]->count; j++)
+		{
+			if (catalogue[i]->rules[j].sqlstate == sqlstate)
+				return &catalogue[i]->rules[j];
+		}
+	}
+	return NULL;
+}
+
 const char *
 ig_family_name(IgFamily family)
 {

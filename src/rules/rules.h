@@ -76,6 +76,7 @@ typedef void (*IgRuleVisitor) (const IgRule *rule, void *context);
 
 extern void ig_rules_visit(IgRuleVisitor visitor, void *context);
 extern const IgRule *ig_rule_by_name(const char *name);
+extern const IgRule *ig_rule_by_sqlstate(int sqlstate);
 extern const char *ig_family_name(IgFamily family);
 extern const IgNameSet *ig_rules_name_set(void);
 
