@@ -67,7 +67,7 @@ sub start_node
 	my ($name, $conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
-	$node->init;
+	$node->init(extra => [ '--locale=C', '--encoding=UTF8' ]);
 	$node->append_conf('postgresql.conf', "log_statement = none\n" . ($conf // ''));
 	$node->start;
 	return $node;
