@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "tcop/utility.h"
 #include "utils/memutils.h"
 
@@ -78,12 +79,25 @@ is_judged_with_parent(ProcessUtilityContext context)
 }
 
 /*
+ * A standby changes none of its objects, and the server says so in its own
+ * words.  Settings can be changed there too.
+ */
+static bool
+is_refused_in_recovery(const Node *parsetree)
+{
+	return RecoveryInProgress() && !IsA(parsetree, AlterSystemStmt) &&
+		!IsA(parsetree, VariableSetStmt) && !IsA(parsetree, LoadStmt);
+}
+
+/*
  * Databases belong to the whole server, so a session in a database without
  * the extension must not drop one that has it.
  */
 static bool
 is_gate_active_for(const Node *parsetree)
 {
+	if (is_refused_in_recovery(parsetree))
+		return false;
 	if (IsA(parsetree, DropdbStmt))
 		return ig_gate_active_server_wide();
 	if (IsA(parsetree, RenameStmt) &&
