@@ -251,6 +251,19 @@ FROM (VALUES
 	('ALTER TABLE parent ALTER a TYPE bigint'),
 	('ALTER TABLE "My ""T""" ALTER "My col" TYPE bigint'),
 	('ALTER FOREIGN TABLE ft ALTER id TYPE bigint')) v (s);
+-- what would forbid the change is dropped first by the same statement
+CREATE TABLE tied (a text DEFAULT 'x', b int, c int, d int GENERATED ALWAYS AS (b + 1) STORED,
+				   e int GENERATED ALWAYS AS (c + 1) STORED, f int);
+CREATE VIEW tied_view AS SELECT d, f FROM tied;
+SELECT s AS statement, refused_by(s)
+FROM (VALUES
+	('ALTER TABLE tied ALTER a TYPE int USING 1'),
+	('ALTER TABLE tied ALTER a DROP DEFAULT, ALTER a TYPE int USING 1, ALTER a SET DEFAULT 0'),
+	('ALTER TABLE tied ALTER b TYPE bigint'),
+	('ALTER TABLE tied ALTER b TYPE bigint, DROP d CASCADE'),
+	('ALTER TABLE tied ALTER c TYPE bigint, ALTER e DROP EXPRESSION'),
+	('ALTER TABLE tied ALTER f TYPE bigint'),
+	('ALTER TABLE tied DROP d CASCADE, ALTER f TYPE bigint')) v (s);
 -- between UTC and local time nothing is to be computed
 SET TimeZone = 'UTC';
 SELECT s AS statement, refused_by(s)

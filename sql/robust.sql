@@ -160,6 +160,12 @@ CREATE EXTENSION invariant_guard;
 RESET client_min_messages;
 ALTER TABLE pk DROP COLUMN v;
 
+-- a partition with two faults gets the server's first word on it
+CREATE TABLE ranges (a int, b int) PARTITION BY RANGE (a);
+CREATE TABLE range1 PARTITION OF ranges FOR VALUES FROM (0) TO (10);
+CREATE TABLE range2 PARTITION OF ranges (b WITH OPTIONS GENERATED ALWAYS AS IDENTITY)
+	FOR VALUES FROM (5) TO (15);
+
 -- constraints and defaults of others are not run before the server has looked
 -- who owns the table
 CREATE ROLE regress_robust_owner;

@@ -46,6 +46,7 @@ typedef struct AlterContext
 	List	   *made_nullable;	/* of char *: DROP NOT NULL */
 	List	   *keyed;			/* of char *: in a PRIMARY KEY that is added */
 	List	   *added;			/* of char *: columns that it adds */
+	bool		drops_first;	/* a column, a default or a generation expression */
 } AlterContext;
 
 static void read_context(AlterContext *context, const AlterTableStmt *alter);
@@ -126,6 +127,9 @@ read_context(AlterContext *context, const AlterTableStmt *alter)
 			context->made_nullable = lappend(context->made_nullable, cmd->name);
 		else if (cmd->subtype == AT_DropConstraint)
 			context->dropped_constraints = lappend(context->dropped_constraints, cmd->name);
+		else if (cmd->subtype == AT_DropColumn || cmd->subtype == AT_DropExpression ||
+				 (cmd->subtype == AT_ColumnDefault && cmd->def == NULL))
+			context->drops_first = true;
 		else if (cmd->subtype == AT_AddColumn)
 			context->added = lappend(context->added, ((ColumnDef *) cmd->def)->colname);
 		else if (cmd->subtype == AT_AddConstraint)
@@ -211,7 +215,8 @@ alter_column_type(AlterContext *context, const AlterTableCmd *cmd)
 		return;
 	change->type_change = palloc0(sizeof(IgTypeChange));
 	ig_impact_alter_type(context->named, get_attnum(context->named->relid, cmd->name),
-						 def, context->stmt->query, change->type_change, &change->impact);
+						 def, context->stmt->query, context->drops_first,
+						 change->type_change, &change->impact);
 	if (!ig_relation_holds_rows(context->rel))
 		change->impact.rewrite = false; /* the tables OF the type have the rows */
 	if (!change->impact.rewrite && context->dropped_constraints != NIL)

@@ -22,6 +22,8 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_publication.h"
+#include "catalog/pg_publication_namespace.h"
+#include "catalog/pg_publication_rel.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "utils/array.h"
@@ -48,6 +50,7 @@ static bool key_has_column(HeapTuple tuple, AttrNumber attnum);
 static int	key_numbers(HeapTuple tuple, int16 **numbers);
 static char *constraint_sql(Oid conoid);
 static bool publishes_changes(List *publications);
+static List *publications_of(Oid catalog, Oid indexid, AttrNumber attnum, Oid objid);
 static List *referenced_tables(Oid relid, List *result, List *going);
 
 /*
@@ -509,11 +512,46 @@ ig_relation_is_published(Oid relid, bool with_changes)
 	{
 		Oid			schemaid = get_rel_namespace(lfirst_oid(lc));
 
-		publications = list_concat(publications, GetRelationPublications(lfirst_oid(lc)));
-		if (OidIsValid(schemaid))
-			publications = list_concat(publications, GetSchemaPublications(schemaid));
+		publications = list_concat(publications,
+								   publications_of(PublicationRelRelationId,
+												   PublicationRelPrrelidPrpubidIndexId,
+												   Anum_pg_publication_rel_prrelid,
+												   lfirst_oid(lc)));
+		publications = list_concat(publications,
+								   publications_of(PublicationNamespaceRelationId,
+												   PublicationNamespacePnnspidPnpubidIndexId,
+												   Anum_pg_publication_namespace_pnnspid,
+												   schemaid));
 	}
 	return with_changes ? publishes_changes(publications) : publications != NIL;
+}
+
+/*
+ * The publications of a table or schema.  GetRelationPublications would leave
+ * a list in the catalog cache for each table that is dropped in the session,
+ * for ever, since nothing of pg_publication_rel changes with it.
+ */
+static List *
+publications_of(Oid catalog, Oid indexid, AttrNumber attnum, Oid objid)
+{
+	List	   *result = NIL;
+	Relation	rel = table_open(catalog, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, attnum, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(objid));
+	scan = systable_beginscan(rel, indexid, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (catalog == PublicationRelRelationId)
+			result = lappend_oid(result, ((Form_pg_publication_rel) GETSTRUCT(tuple))->prpubid);
+		else
+			result = lappend_oid(result, ((Form_pg_publication_namespace) GETSTRUCT(tuple))->pnpubid);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return result;
 }
 
 static bool

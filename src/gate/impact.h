@@ -31,10 +31,14 @@
  * ALTER COLUMN TYPE.  Analyses and plans the USING expression, which runs
  * immutable functions of the user: the caller has checked that the current
  * user owns the table, as the server does before it goes on the same way.
+ *
+ * after_drop: the same ALTER TABLE drops a column, a default or a generation
+ * expression.  The server does that first, so what depends on the column may
+ * be gone by the time that its type is changed.
  */
 extern void ig_impact_alter_type(IgRelation *rel, AttrNumber attnum,
 								 const ColumnDef *def, const char *query,
-								 IgTypeChange *change, IgImpact *impact);
+								 bool after_drop, IgTypeChange *change, IgImpact *impact);
 
 /*
  * SET NOT NULL, and a PRIMARY KEY over a nullable column.  The constraints
@@ -71,6 +75,7 @@ typedef struct IgRetype
 	int32		new_typmod;
 	Oid			new_collation;
 	bool		rewrites;		/* the heaps are copied */
+	bool		after_drop;		/* what forbids the change may be dropped first */
 } IgRetype;
 
 /* What depends on the column, in any of the tables. */

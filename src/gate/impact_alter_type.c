@@ -61,7 +61,7 @@ static bool keep_heaps(const IgRetype *retype, const IgRetypeDependents *depende
 
 static void
 impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char *query,
-		  IgTypeChange *change, IgImpact *impact)
+		  bool after_drop, IgTypeChange *change, IgImpact *impact)
 {
 	ParseState *pstate = make_parsestate(NULL);
 	IgRetype	retype = {0};
@@ -79,6 +79,7 @@ impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char
 		!retype_init(&retype, relation, attnum, def, pstate))
 		return;
 	retype.tables = ig_retype_tables(relation, retype.column);
+	retype.after_drop = after_drop;
 
 	/* where no table has rows the server plans no conversion */
 	plans = relation->rd_rel->relkind == RELKIND_RELATION ||
@@ -117,7 +118,8 @@ impact_of(Relation relation, AttrNumber attnum, const ColumnDef *def, const char
 
 void
 ig_impact_alter_type(IgRelation *rel, AttrNumber attnum, const ColumnDef *def,
-					 const char *query, IgTypeChange *change, IgImpact *impact)
+					 const char *query, bool after_drop, IgTypeChange *change,
+					 IgImpact *impact)
 {
 	Relation	relation;
 
@@ -128,7 +130,7 @@ ig_impact_alter_type(IgRelation *rel, AttrNumber attnum, const ColumnDef *def,
 		return;
 	if (attnum > 0 && attnum <= RelationGetDescr(relation)->natts &&
 		!TupleDescAttr(RelationGetDescr(relation), attnum - 1)->attisdropped)
-		impact_of(relation, attnum, def, query, change, impact);
+		impact_of(relation, attnum, def, query, after_drop, change, impact);
 	relation_close(relation, AccessShareLock);
 }
 

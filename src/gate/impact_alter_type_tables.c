@@ -136,8 +136,9 @@ ig_retype_allowed(const IgRetype *retype, IgRetypeDependents *dependents)
 		allowed = attnum > 0 &&
 			!ig_retype_is_key(relation, attnum) &&
 			!is_rowtype_stored(relation->rd_rel->reltype) &&
-			default_fits(retype, relation, attnum) &&
-			find_dependents(RelationGetRelid(relation), attnum, dependents);
+			(retype->after_drop || default_fits(retype, relation, attnum));
+		if (allowed && !find_dependents(RelationGetRelid(relation), attnum, dependents))
+			allowed = retype->after_drop;
 		relation_close(relation, AccessShareLock);
 		if (!allowed)
 			return false;
@@ -273,8 +274,11 @@ find_dependents(Oid relid, AttrNumber attnum, IgRetypeDependents *dependents)
 				Int32GetDatum((int32) attnum));
 
 	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true, NULL, 3, key);
-	while (allowed && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		allowed = add_dependent((Form_pg_depend) GETSTRUCT(tuple), relid, attnum, dependents);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		if (!add_dependent((Form_pg_depend) GETSTRUCT(tuple), relid, attnum, dependents))
+			allowed = false;
+	}
 	systable_endscan(scan);
 	table_close(pg_depend, AccessShareLock);
 	return allowed;

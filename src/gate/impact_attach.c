@@ -109,6 +109,11 @@ impact_on(Relation parent, Relation part, char *name,
 		 !has_columns_of(part, parent, true) || !has_columns_of(parent, part, false)))
 		return;
 
+	/* a new partition costs nothing but what is done to the default one */
+	if (part == NULL &&
+		!OidIsValid(get_default_oid_from_partdesc(RelationGetPartitionDesc(parent, true))))
+		return;
+
 	/* a bound that is empty or taken has no constraint to ask about */
 	pstate = make_parsestate(NULL);
 	pstate->p_sourcetext = query;

@@ -107,6 +107,7 @@ predict_alter(AlterTableStmt *stmt, const char *query, IgTypeChange *change, IgI
 {
 	IgRelation *rel = load(stmt->relation);
 	List	   *dropped = NIL;
+	bool		after_drop = false;
 	ListCell   *lc;
 
 	foreach(lc, stmt->cmds)
@@ -115,6 +116,9 @@ predict_alter(AlterTableStmt *stmt, const char *query, IgTypeChange *change, IgI
 
 		if (cmd->subtype == AT_DropConstraint)
 			dropped = lappend(dropped, cmd->name);
+		if (cmd->subtype == AT_DropColumn || cmd->subtype == AT_DropExpression ||
+			(cmd->subtype == AT_ColumnDefault && cmd->def == NULL))
+			after_drop = true;
 	}
 	foreach(lc, stmt->cmds)
 	{
@@ -122,7 +126,7 @@ predict_alter(AlterTableStmt *stmt, const char *query, IgTypeChange *change, IgI
 
 		if (cmd->subtype == AT_AlterColumnType)
 			ig_impact_alter_type(rel, get_attnum(rel->relid, cmd->name),
-								 (ColumnDef *) cmd->def, query, change, impact);
+								 (ColumnDef *) cmd->def, query, after_drop, change, impact);
 		else if (cmd->subtype == AT_SetNotNull)
 			ig_impact_set_not_null(rel, get_attnum(rel->relid, cmd->name), dropped, impact);
 		else if (cmd->subtype == AT_AttachPartition)

@@ -176,5 +176,10 @@ insert into exact.cases (area, setup, statement) values
 	('type', 'create table x (id int, a varchar(10)); create table y (id int, b text, a varchar(10)); alter table y drop id; alter table y add id int; alter table y drop b; alter table y inherit x',
 	 'alter table x alter a type varchar(20) using a'),
 	('type', 'create table x (id int, a varchar(10), primary key (id)); create index on x (a, id)',
-	 'alter table only x alter a type varchar(20)');
+	 'alter table only x alter a type varchar(20)'),
+	('type', 'create table x (id int, a text default ''x'')', 'alter table x alter a drop default, alter a type int using 1'),
+	('type', 'create table x (id int, a int, b int generated always as (a + 1) stored)', 'alter table x drop b, alter a type bigint'),
+	('type', 'create table x (id int, a varchar(10), b text generated always as (a) stored)', 'alter table x drop b, alter a type varchar(20)'),
+	('type', 'create table x (id int, a int, b int generated always as (a + 1) stored)', 'alter table x alter b drop expression, alter a type bigint'),
+	('type', 'create table x (id int, a int, b int); create view v as select a, b from x', 'alter table x drop b cascade, alter a type bigint');
 drop table pairs, shapes;
