@@ -231,6 +231,8 @@ ig_copy_installation()
 			*) ln -s "$entry" "$ig_inst$sharedir/extension/" ;;
 		esac
 	done
+	# a test adds an update script
+	if ig_is_root; then chown postgres: "$ig_inst$sharedir/extension"; fi
 	ig_bin=$ig_inst$bindir
 	ig_lib=$ig_inst$libdir
 	export PATH="$ig_bin:$PATH"
