@@ -47,6 +47,7 @@ OBJS = \
 	src/gate/change_truncate.o \
 	src/gate/decide.o \
 	src/gate/dependency.o \
+	src/gate/effect.o \
 	src/gate/event_triggers.o \
 	src/gate/impact_alter_type.o \
 	src/gate/impact_alter_type_rebuild.o \
@@ -57,6 +58,11 @@ OBJS = \
 	src/gate/impact_narrowing.o \
 	src/gate/impact_not_null.o \
 	src/gate/lock_plan.o \
+	src/gate/lock_plan_alter.o \
+	src/gate/lock_plan_drop.o \
+	src/gate/lock_plan_keys.o \
+	src/gate/lock_plan_other.o \
+	src/gate/lock_plan_storage.o \
 	src/gate/net.o \
 	src/gate/object_hook.o \
 	src/gate/pending.o \
@@ -81,6 +87,7 @@ OBJS = \
 	src/rules/table.o \
 	src/rules/truncate.o \
 	src/report/ledger_view.o \
+	src/report/predict.o \
 	src/report/protect.o \
 	src/report/rules_view.o \
 	src/report/status.o
@@ -89,7 +96,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit net
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit net predict
 REGRESS_OPTS =
 
 ISOLATION = allowance label_change refusal_before_lock

@@ -35,7 +35,6 @@
 #define OUR_PREFIX		"invariant_guard."
 #define PRELOAD_SETTING "session_preload_libraries="
 
-static List *owned_objects(Oid roleid);
 static IgVictim *owned_victim(const ObjectAddress *address);
 static void add_owned_role(IgStatement *stmt, Oid roleid, List **named, List **addresses);
 static bool is_guarded_database(const char *name);
@@ -69,7 +68,7 @@ static void
 add_owned_role(IgStatement *stmt, Oid roleid, List **named, List **addresses)
 {
 	const char *role = GetUserNameFromId(roleid, true);
-	List	   *objects = owned_objects(roleid);
+	List	   *objects = ig_owned_objects(roleid);
 	IgChange   *change = palloc0(sizeof(IgChange));
 	ListCell   *lc;
 
@@ -100,8 +99,8 @@ add_owned_role(IgStatement *stmt, Oid roleid, List **named, List **addresses)
 /*
  * ObjectAddress of all local objects that the role owns.
  */
-static List *
-owned_objects(Oid roleid)
+List *
+ig_owned_objects(Oid roleid)
 {
 	Relation	pg_shdepend = table_open(SharedDependRelationId, AccessShareLock);
 	SysScanDesc scan;
@@ -173,7 +172,7 @@ ig_changes_reassign_owned(IgStatement *stmt)
 		if (lfirst_oid(lc) == new_owner)
 			continue;
 
-		foreach(lo, owned_objects(lfirst_oid(lc)))
+		foreach(lo, ig_owned_objects(lfirst_oid(lc)))
 		{
 			const ObjectAddress *address = (const ObjectAddress *) lfirst(lo);
 			IgRelation *rel;

@@ -70,6 +70,7 @@ typedef struct Search
 	List	   *order;			/* of Reached *, as they were reached */
 } Search;
 
+static void search_all(Search *search, List *addresses);
 static void reach(Search *search, const ObjectAddress *address, int reached, int origin);
 static List *missing_owners(Search *search, const ObjectAddress *address);
 static void expand(Search *search, const Reached *item);
@@ -79,7 +80,6 @@ static SysScanDesc scan_depend(Relation depend, ScanKeyData *key, Oid index,
 							   const ObjectAddress *address);
 static void sort_out(Search *search, const Reached *item, IgDependents *found);
 static bool holds_rows(const ObjectAddress *address);
-static Oid	relation_of(const ObjectAddress *address);
 static Oid	relation_in_catalog(Oid catalogid, AttrNumber oidcol, Oid objid);
 static int	compare_victims(const ListCell *a, const ListCell *b);
 static bool is_user_text(Form_pg_proc form, HeapTuple tuple, TupleDesc desc);
@@ -94,38 +94,68 @@ void
 ig_dependents_find(List *addresses, IgDependents *found)
 {
 	Search		search = {0};
-	HASHCTL		ctl = {0};
 	ListCell   *lc;
-	int			origin = 0;
 
 	found->cascades = false;
 	found->victims = NIL;
 	found->parts = NIL;
 
-	ctl.keysize = sizeof(ObjectAddress);
-	ctl.entrysize = sizeof(Reached);
-	ctl.hcxt = CurrentMemoryContext;
-	search.items = hash_create("invariant_guard dependents", 256, &ctl,
-							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	search.depend = table_open(DependRelationId, AccessShareLock);
-
-	foreach(lc, addresses)
-		reach(&search, (const ObjectAddress *) lfirst(lc), REACHED_NAMED, origin++);
-
-	/* the list grows while it is read */
-	for (int i = 0; i < list_length(search.order); i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		expand(&search, (const Reached *) list_nth(search.order, i));
-	}
-	table_close(search.depend, AccessShareLock);
-
+	search_all(&search, addresses);
 	foreach(lc, search.order)
 		sort_out(&search, (const Reached *) lfirst(lc), found);
 
 	list_sort(found->victims, compare_victims);
 	list_sort(found->parts, compare_victims);
 	hash_destroy(search.items);
+}
+
+/*
+ * Every object that goes if these do, they themselves and all parts included,
+ * whoever they belong to; as ObjectAddress.
+ */
+List *
+ig_dependents_closure(List *addresses)
+{
+	Search		search = {0};
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	search_all(&search, addresses);
+	foreach(lc, search.order)
+	{
+		ObjectAddress *address = palloc(sizeof(ObjectAddress));
+
+		*address = ((const Reached *) lfirst(lc))->address;
+		result = lappend(result, address);
+	}
+	hash_destroy(search.items);
+	return result;
+}
+
+static void
+search_all(Search *search, List *addresses)
+{
+	HASHCTL		ctl = {0};
+	ListCell   *lc;
+	int			origin = 0;
+
+	ctl.keysize = sizeof(ObjectAddress);
+	ctl.entrysize = sizeof(Reached);
+	ctl.hcxt = CurrentMemoryContext;
+	search->items = hash_create("invariant_guard dependents", 256, &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	search->depend = table_open(DependRelationId, AccessShareLock);
+
+	foreach(lc, addresses)
+		reach(search, (const ObjectAddress *) lfirst(lc), REACHED_NAMED, origin++);
+
+	/* the list grows while it is read */
+	for (int i = 0; i < list_length(search->order); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		expand(search, (const Reached *) list_nth(search->order, i));
+	}
+	table_close(search->depend, AccessShareLock);
 }
 
 List *
@@ -297,7 +327,7 @@ sort_out(Search *search, const Reached *item, IgDependents *found)
 
 	found->cascades |= needs_cascade;
 
-	relid = relation_of(&item->address);
+	relid = ig_object_relation(&item->address);
 	if (OidIsValid(relid))
 		rel = ig_relation_load(relid);
 	if ((rel != NULL && ig_relation_is_exempt(rel)) ||
@@ -337,8 +367,8 @@ holds_rows(const ObjectAddress *address)
 /*
  * The relation that the object is, or is a part of; InvalidOid if it is none.
  */
-static Oid
-relation_of(const ObjectAddress *address)
+Oid
+ig_object_relation(const ObjectAddress *address)
 {
 	switch (address->classId)
 	{

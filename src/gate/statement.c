@@ -37,12 +37,15 @@ ig_statement_is_watched(const Node *parsetree)
 		case T_AlterDatabaseStmt:
 		case T_AlterDomainStmt:
 		case T_AlterEnumStmt:
+		case T_AlterObjectDependsStmt:
 		case T_AlterObjectSchemaStmt:
 		case T_AlterPolicyStmt:
 		case T_AlterPublicationStmt:
+		case T_AlterSeqStmt:
 		case T_AlterTableMoveAllStmt:
 		case T_AlterTableStmt:
 		case T_ClusterStmt:
+		case T_CreatePolicyStmt:
 		case T_CreateSchemaStmt:
 		case T_CreateStmt:
 		case T_CreateForeignTableStmt:
@@ -62,6 +65,12 @@ ig_statement_is_watched(const Node *parsetree)
 		case T_TruncateStmt:
 		case T_VacuumStmt:
 			return true;
+
+			/* of these only what stops somebody */
+		case T_LockStmt:
+			return ig_lock_is_strong(((const LockStmt *) parsetree)->mode);
+		case T_ViewStmt:
+			return ((const ViewStmt *) parsetree)->replace;
 		default:
 			return false;
 	}

@@ -114,6 +114,8 @@ typedef struct IgDependents
 
 extern void ig_dependents_find(List *addresses, IgDependents *found);
 extern List *ig_dependents(List *addresses, bool *cascades);
+extern List *ig_dependents_closure(List *addresses);
+extern Oid	ig_object_relation(const ObjectAddress *address);
 extern char *ig_describe(const ObjectAddress *address);
 extern List *ig_function_suspects(const char *table, const char *column);
 
@@ -133,6 +135,9 @@ extern IgChange *ig_change_drop_constraint(IgStatement *stmt, IgRelation *rel,
 extern IgChange *ig_change_constraint_lost(IgStatement *stmt, IgRelation *rel, Oid conoid);
 extern bool ig_change_index_lost(IgStatement *stmt, IgRelation *rel, Oid indexid);
 extern bool ig_relation_is_published(Oid relid, bool with_changes);
+
+/* change_owned.c: ObjectAddress of all that a role owns in this database */
+extern List *ig_owned_objects(Oid roleid);
 
 /* cascade.c: where deletes and updates travel along foreign keys */
 extern List *ig_cascade_paths(const IgRelation *child, const IgConstraintSpec *fk);

@@ -12,6 +12,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
@@ -220,4 +221,63 @@ ig_typed_tables(Oid composite_relid)
 	systable_endscan(scan);
 	table_close(pg_depend, AccessShareLock);
 	return tables;
+}
+
+/* The sequence of an identity column, or InvalidOid. */
+Oid
+ig_identity_sequence(Oid relid, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid),
+										Int16GetDatum(attnum));
+	bool		identity;
+	ListCell   *lc;
+
+	if (!HeapTupleIsValid(tuple))
+		return InvalidOid;
+	identity = ((Form_pg_attribute) GETSTRUCT(tuple))->attidentity != '\0';
+	ReleaseSysCache(tuple);
+	if (!identity)
+		return InvalidOid;
+
+	foreach(lc, ig_column_dependents(relid, attnum))
+	{
+		const ObjectAddress *address = (const ObjectAddress *) lfirst(lc);
+
+		if (address->classId == RelationRelationId &&
+			get_rel_relkind(address->objectId) == RELKIND_SEQUENCE)
+			return address->objectId;
+	}
+	return InvalidOid;
+}
+
+/*
+ * What depends directly on a column, as ObjectAddress.
+ */
+List *
+ig_column_dependents(Oid relid, AttrNumber attnum)
+{
+	Relation	pg_depend = table_open(DependRelationId, AccessShareLock);
+	List	   *result = NIL;
+	SysScanDesc scan;
+	ScanKeyData keys[3];
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	ScanKeyInit(&keys[2], Anum_pg_depend_refobjsubid, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum((int32) attnum));
+	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true, NULL, 3, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+		ObjectAddress *address = palloc(sizeof(ObjectAddress));
+
+		ObjectAddressSubSet(*address, depend->classid, depend->objid, depend->objsubid);
+		result = lappend(result, address);
+	}
+	systable_endscan(scan);
+	table_close(pg_depend, AccessShareLock);
+	return result;
 }

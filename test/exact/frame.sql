@@ -19,7 +19,7 @@ create schema types;
 create function exact.predict(text) returns text[]
 	as :'library', 'exact_predict' language c strict;
 create function exact.trace(boolean) returns text[]
-	as :'library', 'exact_trace' language c strict;
+	as :'trace_library', 'exact_trace' language c strict;
 
 create domain types.plain_int as int;
 create domain types.checked_int as int check (value > 0);

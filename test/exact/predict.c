@@ -1,11 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * predict.c
- *	  The gate's prediction and the server's own account, side by side.
+ *	  The gate's prediction.
  *
  * A library for tests only: exact_predict() says what the gate computes for a
- * statement without running it, and exact_trace() collects what the server
- * reports at DEBUG1 just before it rewrites, reads or builds something.
+ * statement without running it.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,45 +26,12 @@
 PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(exact_predict);
-PG_FUNCTION_INFO_V1(exact_trace);
 
-void		_PG_init(void);
-
-static emit_log_hook_type next_emit_log_hook = NULL;
-static bool tracing = false;
-static List *trace = NIL;
-
-static void
-collect(ErrorData *edata)
+/* Of what is linked in, the only question to the rest of the platform. */
+bool
+ig_relation_is_foretold(Oid relid)
 {
-	static const char *const watched[] = {
-		"rewriting table", "verifying table", "building index",
-		"validating foreign key constraint"
-	};
-
-	if (tracing && edata->elevel == DEBUG1)
-	{
-		edata->output_to_server = false;
-		for (int i = 0; i < lengthof(watched); i++)
-		{
-			if (strncmp(edata->message, watched[i], strlen(watched[i])) == 0)
-			{
-				MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-				trace = lappend(trace, pstrdup(edata->message));
-				MemoryContextSwitchTo(old);
-			}
-		}
-	}
-	if (next_emit_log_hook)
-		next_emit_log_hook(edata);
-}
-
-void
-_PG_init(void)
-{
-	next_emit_log_hook = emit_log_hook;
-	emit_log_hook = collect;
+	return false;
 }
 
 static Datum
@@ -78,24 +44,6 @@ text_array(List *strings)
 	foreach(lc, strings)
 		values[n++] = CStringGetTextDatum((char *) lfirst(lc));
 	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-/* exact_trace(on): start, or hand out what came and stop */
-Datum
-exact_trace(PG_FUNCTION_ARGS)
-{
-	Datum		result = text_array(trace);
-
-	tracing = PG_GETARG_BOOL(0);
-	trace = NIL;
-	PG_RETURN_DATUM(result);
-}
-
-/* Nothing is judged as a script here: see relation.c. */
-bool
-ig_relation_is_foretold(Oid relid)
-{
-	return false;
 }
 
 static IgRelation *

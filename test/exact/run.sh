@@ -18,11 +18,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 src=$here/../../src
 cc -shared -fPIC -O1 -g -std=gnu99 -I"$src" -I"$($pg_config --includedir-server)" \
 	"$here/predict.c" "$src"/gate/impact_*.c "$src"/platform/inherit.c -o "$work/exact.so"
-chmod 755 "$work/exact.so"
+cc -shared -fPIC -O1 -g -std=gnu99 -I"$($pg_config --includedir-server)" \
+	"$here/trace.c" -o "$work/trace.so"
+chmod 755 "$work/exact.so" "$work/trace.so"
 
 is18=$(psql -XAtq "$@" -c "select current_setting('server_version_num')::int >= 180000")
 cd "$here"
-psql -Xq "$@" -v library="$work/exact" -v is18="$is18" \
+psql -Xq "$@" -v library="$work/exact" -v trace_library="$work/trace" -v is18="$is18" \
 	-f frame.sql -f type_cases.sql -f other_cases.sql -c 'call exact.run()'
 psql -XAtq "$@" <<'SQL'
 select format('%s cases, %s ran, %s refused by the server, %s rewrites, %s rebuilds, %s checks',

@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ *
+ * trace.c
+ *	  The server's own account.
+ *
+ * A library for tests only: exact_trace() collects what the server reports at
+ * DEBUG1 just before it rewrites, reads or builds something, and what the gate
+ * reports in mode observe.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+PG_MODULE_MAGIC;
+
+PG_FUNCTION_INFO_V1(exact_trace);
+
+void		_PG_init(void);
+
+static emit_log_hook_type next_emit_log_hook = NULL;
+static bool tracing = false;
+static List *trace = NIL;
+
+static void
+collect(ErrorData *edata)
+{
+	static const char *const watched[] = {
+		"rewriting table", "verifying table", "building index",
+		"validating foreign key constraint", "observed"
+	};
+
+	if (tracing && (edata->elevel == DEBUG1 || edata->elevel == LOG))
+	{
+		edata->output_to_server = false;
+		for (int i = 0; i < lengthof(watched); i++)
+		{
+			if (strncmp(edata->message, watched[i], strlen(watched[i])) == 0)
+			{
+				MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+				trace = lappend(trace, pstrdup(edata->message));
+				MemoryContextSwitchTo(old);
+			}
+		}
+	}
+	if (next_emit_log_hook)
+		next_emit_log_hook(edata);
+}
+
+void
+_PG_init(void)
+{
+	next_emit_log_hook = emit_log_hook;
+	emit_log_hook = collect;
+}
+
+static Datum
+text_array(List *strings)
+{
+	Datum	   *values = palloc(sizeof(Datum) * (list_length(strings) + 1));
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, strings)
+		values[n++] = CStringGetTextDatum((char *) lfirst(lc));
+	return PointerGetDatum(construct_array(values, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* exact_trace(on): start, or hand out what came and stop */
+Datum
+exact_trace(PG_FUNCTION_ARGS)
+{
+	Datum		result = text_array(trace);
+
+	tracing = PG_GETARG_BOOL(0);
+	trace = NIL;
+	PG_RETURN_DATUM(result);
+}
