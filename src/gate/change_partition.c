@@ -20,6 +20,7 @@
 #include "gate/statement.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
+#include "platform/label.h"
 
 /*
  * The foreign keys of a partitioned table reach into each new partition.
@@ -51,6 +52,26 @@ inherited_foreign_keys(IgChange *change, const IgRelation *parent)
 }
 
 /*
+ * What is detached keeps the classes of its own label and name, and no other.
+ */
+static void
+lose_classes(IgStatement *stmt, IgRelation *part, const IgRelation *parent)
+{
+	int			own = ig_relation_own_classes(part->relid, part->schema, part->name);
+	int			lost = part->classes & ~own;
+	IgChange   *change;
+
+	if (lost == 0 || !part->is_partition)
+		return;
+
+	change = ig_change_add(stmt, IG_UNPROTECT, part);
+	change->parent = unconstify(IgRelation *, parent);
+	change->name = ig_label_text(lost);
+	change->new_name = ig_label_text(part->classes);
+	change->sql = ig_source_statement(stmt);
+}
+
+/*
  * Attach or detach.  The same sub-commands attach indexes to partitioned
  * indexes, which costs nothing.
  */
@@ -66,6 +87,10 @@ ig_changes_partition(IgStatement *stmt, IgRelation *parent, const PartitionCmd *
 	part = ig_relation_lookup(cmd->name);
 	if (part == NULL)
 		return;
+
+	/* first, since its cure comes before the others' */
+	if (!attach)
+		lose_classes(stmt, part, parent);
 
 	change = ig_change_add(stmt, attach ? IG_ATTACH_PARTITION : IG_DETACH_PARTITION, part);
 	change->parent = parent;

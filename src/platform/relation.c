@@ -38,6 +38,7 @@
 const IgRelationOverlay *ig_relation_overlay = NULL;
 
 static bool is_created_here(Oid relid, HeapTuple pg_class_row);
+static bool has_old_children(Oid relid);
 static int	classes_by_name(const char *schema, const char *name);
 static void measure_leaf(IgRelation *rel, Oid leaf);
 static char *count_text(double count);
@@ -81,6 +82,8 @@ ig_relation_load(Oid relid)
 	rel->is_partition = form->relispartition;
 	rel->of_type = form->reloftype;
 	rel->is_new = is_created_here(relid, tuple);
+	if (rel->is_new && form->relhassubclass && has_old_children(relid))
+		rel->is_new = false;
 	ReleaseSysCache(tuple);
 
 	rel->classes = ig_relation_classes(relid, rel->schema, rel->name);
@@ -191,6 +194,33 @@ is_created_here(Oid relid, HeapTuple pg_class_row)
 	return result;
 }
 
+/*
+ * A new table that an old one was attached to, or inherits from, is not new:
+ * what is done to it is done to the old one.
+ */
+static bool
+has_old_children(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_inheritors(relid, NULL))
+	{
+		HeapTuple	tuple;
+		bool		old;
+
+		if (lfirst_oid(lc) == relid)
+			continue;
+		tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		old = !is_created_here(lfirst_oid(lc), tuple);
+		ReleaseSysCache(tuple);
+		if (old)
+			return true;
+	}
+	return false;
+}
+
 static int
 classes_by_name(const char *schema, const char *name)
 {
@@ -203,6 +233,12 @@ classes_by_name(const char *schema, const char *name)
 	return classes;
 }
 
+int
+ig_relation_own_classes(Oid relid, const char *schema, const char *name)
+{
+	return ig_label_classes_of(relid) | classes_by_name(schema, name);
+}
+
 /*
  * The classes of a table: by its own label and name, and by those of the
  * partitioned tables above it.
@@ -210,7 +246,7 @@ classes_by_name(const char *schema, const char *name)
 int
 ig_relation_classes(Oid relid, const char *schema, const char *name)
 {
-	int			classes = ig_label_classes_of(relid) | classes_by_name(schema, name);
+	int			classes = ig_relation_own_classes(relid, schema, name);
 	ListCell   *lc;
 
 	if (!get_rel_relispartition(relid))
