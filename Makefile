@@ -44,6 +44,7 @@ OBJS = \
 	src/gate/change_owned.o \
 	src/gate/change_partition.o \
 	src/gate/change_storage.o \
+	src/gate/change_stored_type.o \
 	src/gate/change_truncate.o \
 	src/gate/decide.o \
 	src/gate/dependency.o \
@@ -64,6 +65,7 @@ OBJS = \
 	src/gate/lock_plan_other.o \
 	src/gate/lock_plan_storage.o \
 	src/gate/net.o \
+	src/gate/net_guards.o \
 	src/gate/object_hook.o \
 	src/gate/pending.o \
 	src/gate/record.o \
@@ -96,7 +98,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit net predict
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit net predict guards attacks
 REGRESS_OPTS =
 
 ISOLATION = allowance label_change refusal_before_lock

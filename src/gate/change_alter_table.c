@@ -33,6 +33,7 @@
 #include "platform/catalog.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
+#include "platform/text.h"
 
 /* What the statement as a whole does, for each of its sub-commands. */
 typedef struct AlterContext
@@ -66,6 +67,7 @@ static void set_access_method(AlterContext *context, const char *name);
 static void change_owner(AlterContext *context, const RoleSpec *role);
 static void disable(AlterContext *context, IgChangeKind kind, const char *name,
 					const char *clause);
+static void enable_triggers(AlterContext *context, const AlterTableCmd *cmd);
 static void column_command(AlterContext *context, const AlterTableCmd *cmd);
 static void table_command(AlterContext *context, const AlterTableCmd *cmd);
 
@@ -438,6 +440,26 @@ disable(AlterContext *context, IgChangeKind kind, const char *name, const char *
 }
 
 /*
+ * ENABLE TRIGGER makes a trigger that fires always an ordinary one, which a
+ * session with session_replication_role = replica does not fire.
+ */
+static void
+enable_triggers(AlterContext *context, const AlterTableCmd *cmd)
+{
+	bool		by_name = cmd->subtype == AT_EnableTrig;
+	const char *group = cmd->subtype == AT_EnableTrigAll ? "ALL" : "USER";
+
+	if (!ig_has_trigger_always(context->rel->relid, by_name ? cmd->name : NULL))
+		return;
+
+	disable(context, IG_DISABLE_TRIGGER, by_name ? cmd->name : group,
+			psprintf("ENABLE TRIGGER %s", by_name ? quote_identifier(cmd->name) : group));
+	((IgChange *) llast(context->stmt->changes))->new_name =
+		by_name ? psprintf("take ALWAYS from trigger \"%s\"", ig_text_name(cmd->name)) :
+		"take ALWAYS from triggers";
+}
+
+/*
  * Sub-commands that are about one column or one constraint.
  */
 static void
@@ -548,6 +570,19 @@ table_command(AlterContext *context, const AlterTableCmd *cmd)
 			break;
 		case AT_DisableTrigUser:
 			disable(context, IG_DISABLE_TRIGGER, "USER", "DISABLE TRIGGER USER");
+			break;
+		case AT_EnableTrig:
+		case AT_EnableTrigAll:
+		case AT_EnableTrigUser:
+			enable_triggers(context, cmd);
+			break;
+		case AT_DisableRule:
+		case AT_EnableReplicaRule:
+			disable(context, IG_DISABLE_TRIGGER, cmd->name,
+					psprintf("%s RULE %s", cmd->subtype == AT_DisableRule ?
+							 "DISABLE" : "ENABLE REPLICA", quote_identifier(cmd->name)));
+			((IgChange *) llast(context->stmt->changes))->new_name =
+				psprintf("disable rule \"%s\"", ig_text_name(cmd->name));
 			break;
 		case AT_DisableRowSecurity:
 			disable(context, IG_DISABLE_RLS, NULL, "DISABLE ROW LEVEL SECURITY");

@@ -30,6 +30,7 @@
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_publication.h"
+#include "catalog/pg_rewrite.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/extension.h"
@@ -37,6 +38,7 @@
 #include "commands/trigger.h"
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
+#include "rewrite/rewriteSupport.h"
 #include "storage/lmgr.h"
 #include "tcop/utility.h"
 #include "utils/builtins.h"
@@ -116,6 +118,7 @@ named_change(IgStatement *stmt, const DropStmt *drop, Node *object)
 			return named_function(stmt, drop, castNode(ObjectWithArgs, object));
 		case OBJECT_TRIGGER:
 		case OBJECT_POLICY:
+		case OBJECT_RULE:
 			return named_on_table(stmt, drop, castNode(List, object));
 		case OBJECT_SCHEMA:
 			oid = get_namespace_oid(strVal(object), true);
@@ -132,8 +135,6 @@ named_change(IgStatement *stmt, const DropStmt *drop, Node *object)
 			if (!OidIsValid(oid))
 				return NULL;
 			return name_object(stmt, NO_CHANGE, NULL, ExtensionRelationId, oid);
-		case OBJECT_RULE:
-			return NULL;
 		default:
 			return named_other(stmt, drop, object);
 	}
@@ -242,7 +243,7 @@ named_function(IgStatement *stmt, const DropStmt *drop, ObjectWithArgs *function
 }
 
 /*
- * A trigger or policy: the last name is its own, the others are the table's.
+ * A trigger, policy or rule: the last name is its own, the others are the table's.
  */
 static IgChange *
 named_on_table(IgStatement *stmt, const DropStmt *drop, List *names)
@@ -262,6 +263,15 @@ named_on_table(IgStatement *stmt, const DropStmt *drop, List *names)
 		if (!OidIsValid(oid))
 			return NULL;
 		change = name_object(stmt, IG_DISABLE_TRIGGER, rel, TriggerRelationId, oid);
+	}
+	else if (drop->removeType == OBJECT_RULE)
+	{
+		oid = get_rewrite_oid(rel->relid, name, true);
+		if (!OidIsValid(oid))
+			return NULL;
+		change = name_object(stmt, IG_DISABLE_TRIGGER, rel, RewriteRelationId, oid);
+		if (change != NULL)
+			change->new_name = psprintf("drop rule \"%s\"", ig_text_name(name));
 	}
 	else
 	{

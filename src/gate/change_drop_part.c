@@ -68,6 +68,9 @@ ig_change_drop_column(IgStatement *stmt, IgRelation *rel, AttrNumber attnum, boo
 		change->suspects = ig_function_suspects(rel->name, change->column);
 	add_heirs(stmt, change);
 	ig_changes_cascade(stmt, list_make1(change), NIL, cascade);
+	ig_changes_stored_type(stmt, get_rel_type_id(rel->relid),
+						   psprintf("drop attribute \"%s\" of the type",
+									ig_text_name(change->column)));
 	return change;
 }
 

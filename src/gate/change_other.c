@@ -35,11 +35,14 @@
 #include "gate/statement.h"
 #include "gate/transaction.h"
 #include "platform/compat.h"
+#include "platform/text.h"
 
 static void rename_relation(IgStatement *stmt, const RenameStmt *rename);
 static void rename_column(IgStatement *stmt, const RenameStmt *rename);
-static ObjectAddress moved_object(const AlterObjectSchemaStmt *alter);
+static ObjectAddress type_or_function(ObjectType type, Node *object);
+static void rename_object(IgStatement *stmt, const RenameStmt *rename);
 static void domain_users(Oid typid, List **uses);
+static void loosen_domain(IgStatement *stmt, const AlterDomainStmt *alter);
 static List *schema_tables(List *schemas);
 static void publication_loss(IgChange *change, const AlterPublicationStmt *alter, Oid pubid);
 
@@ -80,6 +83,14 @@ ig_changes_rename(IgStatement *stmt)
 			break;
 		case OBJECT_DATABASE:
 			ig_changes_drop_database(stmt);
+			break;
+		case OBJECT_TYPE:
+		case OBJECT_DOMAIN:
+		case OBJECT_FUNCTION:
+		case OBJECT_PROCEDURE:
+		case OBJECT_ROUTINE:
+		case OBJECT_AGGREGATE:
+			rename_object(stmt, rename);
 			break;
 		default:
 			break;
@@ -130,37 +141,56 @@ rename_column(IgStatement *stmt, const RenameStmt *rename)
 	change->suspects = ig_function_suspects(rel->name, rename->subname);
 	change->impact.lock = AccessExclusiveLock;
 	ig_changes_heirs(stmt);
+	ig_changes_stored_type(stmt, get_rel_type_id(rel->relid),
+						   psprintf("rename attribute \"%s\" of the type",
+									ig_text_name(rename->subname)));
 }
 
 /*
- * The type or function that ALTER ... SET SCHEMA names, found without a lock.
+ * The type or function that a statement names, found without a lock.
  */
 static ObjectAddress
-moved_object(const AlterObjectSchemaStmt *alter)
+type_or_function(ObjectType type, Node *object)
 {
 	ObjectAddress address = InvalidObjectAddress;
 	Oid			oid;
 
-	switch (alter->objectType)
+	switch (type)
 	{
 		case OBJECT_TYPE:
 		case OBJECT_DOMAIN:
-			oid = LookupTypeNameOid(NULL, makeTypeNameFromNameList((List *) alter->object),
-									true);
+			oid = LookupTypeNameOid(NULL, makeTypeNameFromNameList((List *) object), true);
 			ObjectAddressSet(address, TypeRelationId, oid);
 			break;
 		case OBJECT_FUNCTION:
 		case OBJECT_PROCEDURE:
 		case OBJECT_ROUTINE:
 		case OBJECT_AGGREGATE:
-			oid = LookupFuncWithArgs(alter->objectType,
-									 (ObjectWithArgs *) alter->object, true);
+			oid = LookupFuncWithArgs(type, (ObjectWithArgs *) object, true);
 			ObjectAddressSet(address, ProcedureRelationId, oid);
 			break;
 		default:
 			break;
 	}
 	return address;
+}
+
+/*
+ * ALTER TYPE, DOMAIN or FUNCTION ... RENAME.
+ */
+static void
+rename_object(IgStatement *stmt, const RenameStmt *rename)
+{
+	ObjectAddress address = type_or_function(rename->renameType, rename->object);
+	IgChange   *change;
+
+	if (!OidIsValid(address.objectId))
+		return;
+	change = ig_change_add(stmt, IG_RENAME_OBJECT, NULL);
+	change->address = address;
+	change->identity = ig_describe(&address);
+	change->new_name = rename->newname;
+	change->is_new = ig_transaction_created(&address);
 }
 
 /*
@@ -186,7 +216,7 @@ ig_changes_set_schema(IgStatement *stmt)
 		return;
 	}
 
-	address = moved_object(alter);
+	address = type_or_function(alter->objectType, alter->object);
 	if (!OidIsValid(address.objectId))
 		return;
 	change = ig_change_add(stmt, IG_SET_SCHEMA, NULL);
@@ -222,6 +252,8 @@ ig_changes_alter_enum(IgStatement *stmt)
 	change->name = alter->oldVal;
 	change->new_name = alter->newVal;
 	change->is_new = ig_transaction_created(&address);
+	ig_changes_stored_type(stmt, typid, psprintf("rename value \"%s\" of the type",
+												 ig_text_name(alter->oldVal)));
 }
 
 /*
@@ -271,6 +303,31 @@ domain_users(Oid typid, List **uses)
 }
 
 /*
+ * ALTER DOMAIN ... DROP CONSTRAINT or DROP NOT NULL, of what there is.
+ */
+static void
+loosen_domain(IgStatement *stmt, const AlterDomainStmt *alter)
+{
+	Oid			typid = LookupTypeNameOid(NULL, makeTypeNameFromNameList(alter->typeName),
+										  true);
+	Type		type;
+	bool		not_null;
+
+	if (!OidIsValid(typid) || get_typtype(typid) != TYPTYPE_DOMAIN ||
+		!ig_type_ownercheck(typid, GetUserId()))
+		return;
+
+	type = typeidType(typid);
+	not_null = ((Form_pg_type) GETSTRUCT(type))->typnotnull;
+	ReleaseSysCache(type);
+	if (alter->subtype == 'N' && not_null)
+		ig_changes_stored_type(stmt, typid, "take NOT NULL from the domain");
+	else if (alter->subtype == 'X' && OidIsValid(get_domain_constraint_oid(typid, alter->name, true)))
+		ig_changes_stored_type(stmt, typid, psprintf("drop constraint \"%s\" of the domain",
+													 ig_text_name(alter->name)));
+}
+
+/*
  * ALTER DOMAIN, where tables are read for it.
  */
 void
@@ -283,6 +340,8 @@ ig_changes_alter_domain(IgStatement *stmt)
 	List	   *uses = NIL;
 
 	/* T default, N drop and O set not null, C add, X drop, V validate */
+	if (alter->subtype == 'N' || alter->subtype == 'X')
+		loosen_domain(stmt, alter);
 	if (alter->subtype != 'O' && alter->subtype != 'C' && alter->subtype != 'V')
 		return;
 	if (alter->subtype == 'C' && con != NULL && con->skip_validation)

@@ -44,7 +44,6 @@ typedef enum Work
 } Work;
 
 static int	foretold_work(const IgChange *change);
-static List *line_of_descent(Oid relid);
 static bool is_foretold(Oid relid, Work work);
 static bool is_type_changing(char contype);
 static bool is_drop_foretold(const ObjectAddress *address);
@@ -113,8 +112,8 @@ foretold_work(const IgChange *change)
  * The relation itself and all that it is a partition or child of.  Walks up
  * from it, since in the midst of a drop those above may be gone already.
  */
-static List *
-line_of_descent(Oid relid)
+List *
+ig_net_line_of_descent(Oid relid)
 {
 	List	   *line = list_make1_oid(relid);
 	ListCell   *lc;
@@ -143,7 +142,7 @@ line_of_descent(Oid relid)
 static bool
 is_foretold(Oid relid, Work work)
 {
-	List	   *line = ig_statement_current ? line_of_descent(relid) : NIL;
+	List	   *line = ig_statement_current ? ig_net_line_of_descent(relid) : NIL;
 
 	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
 	{
@@ -196,7 +195,7 @@ is_type_changing(char contype)
 static bool
 is_drop_foretold(const ObjectAddress *address)
 {
-	List	   *line = ig_statement_current ? line_of_descent(address->objectId) : NIL;
+	List	   *line = ig_statement_current ? ig_net_line_of_descent(address->objectId) : NIL;
 
 	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
 	{

@@ -14,6 +14,8 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 extern void ig_net_rewrite(Oid relid);
 extern void ig_net_index_build(Oid indexid);
 extern bool ig_net_is_recreating(void);
@@ -21,6 +23,14 @@ extern void ig_net_constraint_check(Oid conoid);
 extern void ig_net_column(Oid relid, AttrNumber attnum);
 extern void ig_net_drop(Oid classid, Oid objid, int32 objsubid);
 extern void ig_net_truncate(Oid relid);
+extern List *ig_net_line_of_descent(Oid relid);
 extern void ig_net_unprotect(Oid relid, int lost_classes);
+
+/* The guards of financial tables; net_guards.c */
+extern bool ig_net_is_guard(Oid classid);
+extern void ig_net_guard_dropped(Oid classid, Oid objid);
+extern void ig_net_guard_altered(Oid classid, Oid objid);
+extern void ig_net_guard_created(Oid classid, Oid objid);
+extern void ig_net_function(Oid funcid);
 
 #endif							/* IG_NET_H */

@@ -69,6 +69,10 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		case OAT_POST_ALTER:
 			if (classId == RelationRelationId && subId > 0)
 				ig_net_column(objectId, subId);
+			else if (ig_net_is_guard(classId))
+				ig_net_guard_altered(classId, objectId);
+			else if (classId == ProcedureRelationId)
+				ig_net_function(objectId);
 			break;
 		case OAT_DROP:
 			{
@@ -79,6 +83,8 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 					return;
 				if (classId == ExtensionRelationId)
 					ig_decide_extension_dropped(objectId);
+				if (ig_net_is_guard(classId))
+					ig_net_guard_dropped(classId, objectId);
 				ig_net_drop(classId, objectId, subId);
 				break;
 			}
@@ -106,7 +112,12 @@ object_created(Oid classid, Oid objid, int subid, bool internal)
 	 */
 	if (classid == ProcedureRelationId &&
 		SearchSysCacheExists1(PROCOID, ObjectIdGetDatum(objid)))
+	{
+		ig_net_function(objid);
 		return;
+	}
+	if (ig_net_is_guard(classid) && !internal)
+		ig_net_guard_created(classid, objid);
 	if (classid == AttrDefaultRelationId)
 		return;
 

@@ -162,6 +162,9 @@ ig_statement_changes(IgStatement *stmt)
 		case T_RuleStmt:
 			ig_changes_create_rule(stmt);
 			break;
+		case T_CreatePolicyStmt:
+			ig_changes_create_policy(stmt);
+			break;
 		case T_AlterPolicyStmt:
 			ig_changes_alter_policy(stmt);
 			break;

@@ -80,7 +80,9 @@ extern void ig_changes_alter_publication(IgStatement *stmt);
 extern void ig_changes_grant(IgStatement *stmt);
 extern void ig_changes_create_trigger(IgStatement *stmt);
 extern void ig_changes_create_rule(IgStatement *stmt);
+extern void ig_changes_create_policy(IgStatement *stmt);
 extern void ig_changes_alter_policy(IgStatement *stmt);
+extern bool ig_is_access_by_policy(Oid relid);
 extern void ig_changes_reassign_owned(IgStatement *stmt);
 
 /* Parts shared between CREATE TABLE and ALTER TABLE; change_column.c,
@@ -124,6 +126,7 @@ extern List *ig_function_suspects(const char *table, const char *column);
 extern void ig_changes_cascade(IgStatement *stmt, List *named, List *addresses,
 							   bool cascade);
 extern void ig_changes_victims(IgStatement *stmt, List *victims);
+extern void ig_changes_stored_type(IgStatement *stmt, Oid typid, const char *what);
 extern void ig_changes_heirs(IgStatement *stmt);
 extern void ig_changes_locked_parents(IgStatement *stmt);
 extern IgChange *ig_change_drop_column(IgStatement *stmt, IgRelation *rel,

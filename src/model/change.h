@@ -72,8 +72,10 @@ typedef enum IgChangeKind
 	IG_RENAME_SCHEMA,			/* name, new_name */
 	IG_SET_SCHEMA,				/* rel or name, new_name */
 	IG_RENAME_ENUM_VALUE,		/* identity, name, new_name */
+	IG_RENAME_OBJECT,			/* identity, new_name: a type or function */
 
 	/* other objects */
+	IG_CHANGE_STORED_TYPE,		/* rel, column, new_name = what is done */
 	IG_DOMAIN_CONSTRAINT,		/* identity, domain_use */
 	IG_DROP_FUNCTION,			/* identity */
 	IG_DROP_TYPE,				/* identity */

@@ -17,7 +17,9 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_index.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -26,6 +28,7 @@
 
 #include "platform/catalog.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 
 /*
  * May the relation, or one below it, hold rows that ALTER TABLE would rewrite?
@@ -280,4 +283,39 @@ ig_column_dependents(Oid relid, AttrNumber attnum)
 	systable_endscan(scan);
 	table_close(pg_depend, AccessShareLock);
 	return result;
+}
+
+/*
+ * Does a trigger of the table, or of a partition below it, fire ALWAYS?  The
+ * one of this name, or with NULL any.
+ */
+bool
+ig_has_trigger_always(Oid relid, const char *name)
+{
+	Relation	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, ig_inheritors(relid, NULL))
+	{
+		SysScanDesc scan;
+		ScanKeyData key;
+		HeapTuple	tuple;
+
+		if (found)
+			break;
+		ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+					ObjectIdGetDatum(lfirst_oid(lc)));
+		scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 1, &key);
+		while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
+		{
+			Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+			found = form->tgenabled == TRIGGER_FIRES_ALWAYS &&
+				(name == NULL || strcmp(NameStr(form->tgname), name) == 0);
+		}
+		systable_endscan(scan);
+	}
+	table_close(pg_trigger, AccessShareLock);
+	return found;
 }

@@ -279,4 +279,7 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
 /* 18 says where in the statement the new type of ALTER COLUMN TYPE is wrong. */
 #define IG_ALTER_TYPE_TELLS_PLACE	(PG_VERSION_NUM >= 180000)
 
+/* Up to 15 a rule on SELECT turns an empty table into a view. */
+#define IG_RULE_MAKES_VIEW			(PG_VERSION_NUM < 160000)
+
 #endif							/* IG_COMPAT_H */

@@ -396,7 +396,20 @@ judge_type(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	const char *new_sql;
 	IgFinding  *finding;
 
-	if (!is_financial(change) || type == NULL)
+	if (!is_financial(change))
+		return;
+	if (change->kind == IG_CHANGE_STORED_TYPE)
+	{
+		finding = ig_finding_add(findings, rule, change,
+								 "cannot %s of column \"%s\" of financial %s",
+								 change->new_name, ig_text_name(change->column),
+								 ig_text_relation(change->rel));
+		ig_finding_detail(finding,
+						  "No row is touched, and yet the rows that are stored would say something else, or new ones might.");
+		ig_allowance_hint_own(finding, NULL);
+		return;
+	}
+	if (type == NULL)
 		return;
 
 	old_sql = type->old_sql ? type->old_sql : "?";
@@ -617,12 +630,12 @@ static const IgRule rules[] = {
 		.sqlstate = ERRCODE_IG_FINANCIAL_TYPE,
 		.family = IG_FAMILY_FINANCIAL,
 		.level = IG_LEVEL_ERROR,
-		.kinds = IG_KIND(IG_ALTER_COLUMN_TYPE),
+		.kinds = IG_KIND(IG_ALTER_COLUMN_TYPE) | IG_KIND(IG_CHANGE_STORED_TYPE),
 		.judge = judge_type,
 		.new_too = true,
 		.fixed = true,
 		.replaces = replaced_by_type,
-		.refuses = "a change of the type of a financial table's column",
+		.refuses = "another type for a financial table's column, or a change of its type by which the values that are stored say something else",
 		.cure = "a new column beside the old one",
 	},
 	{
@@ -634,7 +647,7 @@ static const IgRule rules[] = {
 		.judge = judge_trigger,
 		.new_too = true,
 		.fixed = true,
-		.refuses = "a trigger of a financial table disabled, replaced or dropped, or writes redirected by a rule",
+		.refuses = "a trigger or rule of a financial table disabled, weakened, replaced or dropped, its function changed, or writes redirected by a rule",
 		.cure = "an allowance",
 	},
 	{
@@ -646,7 +659,7 @@ static const IgRule rules[] = {
 		.judge = judge_rls,
 		.new_too = true,
 		.fixed = true,
-		.refuses = "row security of a financial table disabled, or one of its policies altered or dropped",
+		.refuses = "row security of a financial table disabled, one of its policies altered or dropped or their function changed, or one more permissive policy",
 		.cure = "an allowance",
 	},
 	{

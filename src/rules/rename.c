@@ -29,6 +29,7 @@ static bool has_compatibility_view(const IgChange *change);
 static void judge_schema(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_set_schema(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_enum_value(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_object(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_suspects(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static bool is_selectable(const IgRelation *rel);
 static void cure_facade(IgFinding *finding, const IgRelation *rel,
@@ -170,6 +171,21 @@ judge_enum_value(const IgRule *rule, const IgChange *change, IgFindings *finding
  * The server keeps no record of what the text of a function names, so this can
  * only be a guess, and says so.
  */
+/*
+ * As with a drop, the server tracks what leans on the object, but not the
+ * statements that name it.
+ */
+static void
+judge_object(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding;
+
+	finding = ig_finding_add(findings, rule, change, "%s is renamed to \"%s\"",
+							 ig_text_name(change->identity), ig_text_name(change->new_name));
+	ig_finding_detail(finding,
+					  "Running applications that use the old name fail from that moment on.");
+}
+
 static void
 judge_suspects(const IgRule *rule, const IgChange *change, IgFindings *findings)
 {
@@ -274,6 +290,16 @@ static const IgRule rules[] = {
 		.judge = judge_enum_value,
 		.refuses = "ALTER TYPE ... RENAME VALUE",
 		.cure = "add the new value, move writers and rows",
+	},
+	{
+		.name = "rename-object",
+		.sqlstate = ERRCODE_IG_RENAME_OBJECT,
+		.family = IG_FAMILY_COMPATIBILITY,
+		.level = IG_LEVEL_WARNING,
+		.kinds = IG_KIND(IG_RENAME_OBJECT),
+		.judge = judge_object,
+		.refuses = "RENAME of a type, domain or function",
+		.cure = "one under the new name beside the old one",
 	},
 	{
 		.name = "string-function-reference",

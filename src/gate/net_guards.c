@@ -1,0 +1,381 @@
+/*-------------------------------------------------------------------------
+ *
+ * net_guards.c
+ *	  The net under the guards of financial tables: triggers, rules, policies,
+ *	  and the functions behind them.
+ *
+ * Here it is the outcome that is looked at, not the statement: the row that a
+ * command has just written, read with SnapshotSelf, is held against the one
+ * that the catalog snapshot still shows.  So it does not matter by which words
+ * or names a guard was reached, and what is left as it was is no change.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_policy.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_rewrite.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "rewrite/rewriteDefine.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "gate/decide.h"
+#include "gate/net.h"
+#include "gate/statement.h"
+#include "gate/transaction.h"
+#include "platform/catalog.h"
+#include "platform/text.h"
+
+/* What is known of a guard: a row of pg_trigger, pg_rewrite or pg_policy. */
+typedef struct Guard
+{
+	Oid			relid;
+	char	   *name;
+	char		enabled;		/* TRIGGER_FIRES_..., RULE_FIRES_... */
+	bool		internal;		/* the server's own trigger */
+	bool		permissive;		/* of a policy */
+	bool		updated;		/* the row is not the first of its OID */
+} Guard;
+
+/* What else than its text makes up what a function does. */
+static const AttrNumber function_parts[] = {
+	Anum_pg_proc_prolang, Anum_pg_proc_prosecdef, Anum_pg_proc_proleakproof,
+	Anum_pg_proc_proisstrict, Anum_pg_proc_provolatile, Anum_pg_proc_prosrc,
+	Anum_pg_proc_probin, Anum_pg_proc_prosqlbody, Anum_pg_proc_proconfig
+};
+
+static HeapTuple catalog_row(Relation catalog, Oid classid, Oid objid, Snapshot snapshot);
+static bool load_guard(Oid classid, Oid objid, Snapshot snapshot, Guard *guard);
+static int	strength(char enabled);
+static bool is_guard_foretold(IgRelation *rel, IgChangeKind kind);
+static void judge_guard(Oid classid, Oid objid, const Guard *guard, const char *what);
+static bool is_function_changed(Oid funcid);
+static void judge_function(Oid funcid, const ObjectAddress *user);
+
+bool
+ig_net_is_guard(Oid classid)
+{
+	return classid == TriggerRelationId || classid == RewriteRelationId ||
+		classid == PolicyRelationId;
+}
+
+/*
+ * A guard is about to go, whatever takes it along.
+ */
+void
+ig_net_guard_dropped(Oid classid, Oid objid)
+{
+	Guard		guard;
+
+	if (!load_guard(classid, objid, NULL, &guard) || guard.internal)
+		return;
+	judge_guard(classid, objid, &guard,
+				classid == TriggerRelationId ? "drop trigger" :
+				classid == RewriteRelationId ? "drop rule" : "drop policy");
+}
+
+/*
+ * A guard was altered: does it hold less often than before?  What a policy
+ * says may have become wider or narrower; only a new name is neither.
+ */
+void
+ig_net_guard_altered(Oid classid, Oid objid)
+{
+	Guard		before;
+	Guard		after;
+
+	if (!load_guard(classid, objid, NULL, &before) ||
+		!load_guard(classid, objid, SnapshotSelf, &after))
+		return;
+
+	if (classid == PolicyRelationId)
+	{
+		if (strcmp(before.name, after.name) == 0)
+			judge_guard(classid, objid, &after, "alter policy");
+		return;
+	}
+	if (strength(after.enabled) < strength(before.enabled))
+		judge_guard(classid, objid, &after,
+					classid == TriggerRelationId ? "weaken trigger" : "weaken rule");
+}
+
+/*
+ * A guard was entered, or replaced by one of the same name; its old row may be
+ * out of sight already.  One more permissive policy lets through what the
+ * others do not.
+ */
+void
+ig_net_guard_created(Oid classid, Oid objid)
+{
+	Guard		guard;
+
+	if (!load_guard(classid, objid, SnapshotSelf, &guard) || guard.internal)
+		return;
+
+	if (guard.updated)
+		judge_guard(classid, objid, &guard,
+					classid == TriggerRelationId ? "replace trigger" : "replace rule");
+	else if (guard.permissive && ig_is_access_by_policy(guard.relid))
+		judge_guard(classid, objid, &guard, "widen access by policy");
+}
+
+/*
+ * A function was altered or replaced.  What leans on it without holding a copy
+ * of it: triggers, policies, and CHECK constraints.
+ */
+void
+ig_net_function(Oid funcid)
+{
+	Relation	pg_depend;
+	SysScanDesc scan;
+	ScanKeyData keys[2];
+	HeapTuple	tuple;
+	List	   *users = NIL;
+	ListCell   *lc;
+
+	if (!is_function_changed(funcid))
+		return;
+
+	pg_depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(ProcedureRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(funcid));
+	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
+		ObjectAddress *user;
+
+		if (depend->classid != TriggerRelationId && depend->classid != PolicyRelationId &&
+			depend->classid != ConstraintRelationId)
+			continue;
+		user = palloc(sizeof(ObjectAddress));
+		ObjectAddressSet(*user, depend->classid, depend->objid);
+		users = lappend(users, user);
+	}
+	systable_endscan(scan);
+	table_close(pg_depend, AccessShareLock);
+
+	foreach(lc, users)
+		judge_function(funcid, (const ObjectAddress *) lfirst(lc));
+}
+
+/*
+ * A copy of a guard's row, or NULL.  A NULL snapshot is the catalog's own.
+ */
+static HeapTuple
+catalog_row(Relation catalog, Oid classid, Oid objid, Snapshot snapshot)
+{
+	Oid			index;
+	AttrNumber	oidcol;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	switch (classid)
+	{
+		case TriggerRelationId:
+			index = TriggerOidIndexId;
+			oidcol = Anum_pg_trigger_oid;
+			break;
+		case RewriteRelationId:
+			index = RewriteOidIndexId;
+			oidcol = Anum_pg_rewrite_oid;
+			break;
+		case PolicyRelationId:
+			index = PolicyOidIndexId;
+			oidcol = Anum_pg_policy_oid;
+			break;
+		default:
+			index = ProcedureOidIndexId;
+			oidcol = Anum_pg_proc_oid;
+			break;
+	}
+
+	ScanKeyInit(&key, oidcol, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(objid));
+	scan = systable_beginscan(catalog, index, true, snapshot, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	systable_endscan(scan);
+	return tuple;
+}
+
+static bool
+load_guard(Oid classid, Oid objid, Snapshot snapshot, Guard *guard)
+{
+	Relation	catalog = table_open(classid, AccessShareLock);
+	HeapTuple	tuple = catalog_row(catalog, classid, objid, snapshot);
+
+	table_close(catalog, AccessShareLock);
+	memset(guard, 0, sizeof(Guard));
+	if (!HeapTupleIsValid(tuple))
+		return false;
+
+	guard->updated = (tuple->t_data->t_infomask & HEAP_UPDATED) != 0;
+	if (classid == TriggerRelationId)
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+
+		guard->relid = form->tgrelid;
+		guard->name = pstrdup(NameStr(form->tgname));
+		guard->enabled = form->tgenabled;
+		guard->internal = form->tgisinternal;
+	}
+	else if (classid == RewriteRelationId)
+	{
+		Form_pg_rewrite form = (Form_pg_rewrite) GETSTRUCT(tuple);
+
+		guard->relid = form->ev_class;
+		guard->name = pstrdup(NameStr(form->rulename));
+		guard->enabled = form->ev_enabled;
+	}
+	else
+	{
+		Form_pg_policy form = (Form_pg_policy) GETSTRUCT(tuple);
+
+		guard->relid = form->polrelid;
+		guard->name = pstrdup(NameStr(form->polname));
+		guard->permissive = form->polpermissive;
+	}
+	return true;
+}
+
+/*
+ * In how many sessions it fires; rules have the same letters.
+ */
+static int
+strength(char enabled)
+{
+	switch (enabled)
+	{
+		case TRIGGER_FIRES_ALWAYS:
+			return 3;
+		case TRIGGER_FIRES_ON_ORIGIN:
+			return 2;
+		case TRIGGER_FIRES_ON_REPLICA:
+			return 1;
+		default:
+			return 0;
+	}
+}
+
+/*
+ * Has a running statement said that it would weaken a guard of this kind of
+ * the table, or of one above it, or that the table itself goes?
+ */
+static bool
+is_guard_foretold(IgRelation *rel, IgChangeKind kind)
+{
+	List	   *line = ig_statement_current ? ig_net_line_of_descent(rel->relid) : NIL;
+
+	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->changes)
+		{
+			const IgChange *change = (const IgChange *) lfirst(lc);
+
+			if ((change->kind == kind || change->kind == IG_DROP_TABLE) &&
+				list_member_oid(line, change->rel->relid) &&
+				(change->rel->classes & rel->classes) == rel->classes)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+judge_guard(Oid classid, Oid objid, const Guard *guard, const char *what)
+{
+	IgChange	change = {0};
+	IgRelation *rel = ig_relation_load(guard->relid);
+
+	if (rel == NULL || !ig_relation_is_financial(rel) || ig_relation_is_exempt(rel))
+		return;
+
+	change.kind = classid == PolicyRelationId ? IG_DISABLE_RLS : IG_DISABLE_TRIGGER;
+	change.rel = rel;
+	change.derived = true;
+	ObjectAddressSet(change.address, classid, objid);
+	if (ig_transaction_created(&change.address) || is_guard_foretold(rel, change.kind))
+		return;
+	change.name = guard->name;
+	change.new_name = psprintf("%s \"%s\"", what, ig_text_name(guard->name));
+	ig_decide_change(&change);
+}
+
+/*
+ * Does the function do something else than before?  One that is new does not.
+ */
+static bool
+is_function_changed(Oid funcid)
+{
+	Relation	pg_proc = table_open(ProcedureRelationId, AccessShareLock);
+	HeapTuple	before = catalog_row(pg_proc, ProcedureRelationId, funcid, NULL);
+	HeapTuple	after = catalog_row(pg_proc, ProcedureRelationId, funcid, SnapshotSelf);
+	TupleDesc	desc = RelationGetDescr(pg_proc);
+	bool		result = false;
+
+	for (int i = 0; i < lengthof(function_parts) && before != NULL && after != NULL; i++)
+	{
+		AttrNumber	attnum = function_parts[i];
+		Form_pg_attribute attr = TupleDescAttr(desc, attnum - 1);
+		bool		null_before;
+		bool		null_after;
+		Datum		old_value = heap_getattr(before, attnum, desc, &null_before);
+		Datum		new_value = heap_getattr(after, attnum, desc, &null_after);
+
+		if (null_before != null_after ||
+			(!null_before && !datum_image_eq(old_value, new_value, attr->attbyval, attr->attlen)))
+			result = true;
+	}
+	table_close(pg_proc, AccessShareLock);
+	return result;
+}
+
+/*
+ * user is a trigger, policy or CHECK constraint that calls the function.
+ */
+static void
+judge_function(Oid funcid, const ObjectAddress *user)
+{
+	Oid			relid = ig_object_relation(user);
+	IgRelation *rel = OidIsValid(relid) ? ig_relation_load(relid) : NULL;
+	ObjectAddress function;
+	IgChange	change = {0};
+
+	ObjectAddressSet(function, ProcedureRelationId, funcid);
+	if (rel == NULL || !ig_relation_is_financial(rel) || ig_relation_is_exempt(rel) ||
+		ig_transaction_created(user) || ig_transaction_created(&function))
+		return;
+
+	change.kind = user->classId == PolicyRelationId ? IG_DISABLE_RLS : IG_DISABLE_TRIGGER;
+	change.rel = rel;
+	change.derived = true;
+	change.address = *user;
+	change.name = get_func_name(funcid);
+	change.new_name = psprintf("change function \"%s.%s\" behind %s",
+							   ig_text_name(get_namespace_name(get_func_namespace(funcid))),
+							   ig_text_name(change.name),
+							   user->classId == TriggerRelationId ? "a trigger" :
+							   user->classId == PolicyRelationId ? "a policy" : "a constraint");
+	ig_decide_change(&change);
+}
