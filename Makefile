@@ -25,6 +25,7 @@ OBJS = \
 	src/platform/inherit.o \
 	src/platform/label.o \
 	src/platform/list_setting.o \
+	src/platform/locks.o \
 	src/platform/relation.o \
 	src/platform/settings.o \
 	src/platform/shared.o \
@@ -48,8 +49,10 @@ OBJS = \
 	src/gate/change_truncate.o \
 	src/gate/decide.o \
 	src/gate/dependency.o \
+	src/gate/discipline.o \
 	src/gate/effect.o \
 	src/gate/event_triggers.o \
+	src/gate/held_locks.o \
 	src/gate/impact_alter_type.o \
 	src/gate/impact_alter_type_rebuild.o \
 	src/gate/impact_alter_type_recheck.o \
@@ -69,6 +72,7 @@ OBJS = \
 	src/gate/object_hook.o \
 	src/gate/pending.o \
 	src/gate/record.o \
+	src/gate/rows_changed.o \
 	src/gate/source.o \
 	src/gate/statement.o \
 	src/gate/transaction.o \
@@ -78,6 +82,7 @@ OBJS = \
 	src/rules/alter_column.o \
 	src/rules/constraint.o \
 	src/rules/cure.o \
+	src/rules/discipline.o \
 	src/rules/domain.o \
 	src/rules/drop.o \
 	src/rules/financial.o \
@@ -98,7 +103,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit net predict guards attacks
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit net predict guards attacks discipline
 REGRESS_OPTS =
 
 ISOLATION = allowance label_change refusal_before_lock

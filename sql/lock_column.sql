@@ -386,6 +386,11 @@ DO $$
 BEGIN
 	IF current_setting('server_version_num')::int >= 180000 THEN
 		EXECUTE 'ALTER TABLE n ADD CONSTRAINT e_filled NOT NULL e NOT VALID';
+	END IF;
+END $$;
+DO $$
+BEGIN
+	IF current_setting('server_version_num')::int >= 180000 THEN
 		EXECUTE 'ALTER TABLE n VALIDATE CONSTRAINT e_filled';
 	END IF;
 END $$;

@@ -21,6 +21,7 @@
 #include "gate/decide.h"
 #include "gate/hooks.h"
 #include "gate/net.h"
+#include "gate/rows_changed.h"
 #include "gate/transaction.h"
 #include "model/ledger.h"
 #include "platform/compat.h"
@@ -55,4 +56,5 @@ _PG_init(void)
 	ig_transaction_init();
 	ig_utility_hook_install();
 	ig_object_hook_install();
+	ig_rows_changed_install();
 }

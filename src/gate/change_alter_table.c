@@ -109,6 +109,7 @@ ig_changes_alter_table(IgStatement *stmt)
 			table_command(&context, cmd);
 		}
 	}
+	ig_changes_validate(stmt);
 	if (alter->relation->inh)
 		ig_changes_heirs(stmt);
 }

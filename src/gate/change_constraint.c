@@ -19,6 +19,8 @@
 #include "utils/syscache.h"
 
 #include "gate/statement.h"
+#include "gate/transaction.h"
+#include "platform/catalog.h"
 #include "platform/compat.h"
 
 static char contype_of(ConstrType contype);
@@ -31,6 +33,9 @@ static void append_deferral(StringInfo buf, const Constraint *con);
 static char *foreign_key_sql(const IgConstraintSpec *spec, const Constraint *con);
 static char *key_sql(const IgConstraintSpec *spec, const Constraint *con);
 static List *nullable_columns(const IgRelation *rel, List *columns);
+static bool is_added_not_valid(const IgStatement *stmt, const char *name);
+static IgConstraintSpec *spec_of_name(const IgStatement *stmt, const IgRelation *rel,
+									  const char *name);
 
 static char
 contype_of(ConstrType contype)
@@ -300,5 +305,91 @@ ig_changes_foreign_key(IgStatement *stmt, IgChange *change)
 		if (spec->parent && !ig_relation_is_exempt(spec->parent) &&
 			spec->parent->relid != change->rel->relid)
 			change->locked_parents = lappend(change->locked_parents, spec->parent);
+	}
+}
+
+/*
+ * Did the running transaction add this constraint?
+ */
+bool
+ig_constraint_is_of_transaction(Oid conoid)
+{
+	ObjectAddress address;
+
+	if (!OidIsValid(conoid))
+		return false;
+	ObjectAddressSet(address, ConstraintRelationId, conoid);
+	return ig_transaction_created(&address);
+}
+
+/*
+ * Does ALTER TABLE itself add the constraint, as NOT VALID?  The server
+ * validates last, wherever the clause stands.
+ */
+static bool
+is_added_not_valid(const IgStatement *stmt, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, castNode(AlterTableStmt, stmt->parsetree)->cmds)
+	{
+		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+		const Constraint *con;
+
+		if (cmd->subtype != AT_AddConstraint)
+			continue;
+		con = castNode(Constraint, cmd->def);
+		if (con->skip_validation &&
+			(con->conname == NULL || strcmp(con->conname, name) == 0))
+			return true;
+	}
+	return false;
+}
+
+static IgConstraintSpec *
+spec_of_name(const IgStatement *stmt, const IgRelation *rel, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->changes)
+	{
+		const IgChange *change = (const IgChange *) lfirst(lc);
+
+		if (change->kind == IG_ADD_CONSTRAINT && change->rel == rel && change->name != NULL &&
+			strcmp(change->name, name) == 0)
+			return change->constraint;
+	}
+	return NULL;
+}
+
+/*
+ * Complete what ALTER TABLE ... VALIDATE CONSTRAINT means.  Called when all
+ * other changes of the statement are there.
+ */
+void
+ig_changes_validate(IgStatement *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->changes)
+	{
+		IgChange   *change = (IgChange *) lfirst(lc);
+		Oid			conoid;
+
+		if (change->kind != IG_VALIDATE_CONSTRAINT)
+			continue;
+
+		conoid = get_relation_constraint_oid(change->rel->relid, change->name, true);
+		if (OidIsValid(conoid))
+		{
+			change->in_use = !ig_constraint_is_valid(conoid);
+			change->added_here = change->in_use && ig_constraint_is_of_transaction(conoid);
+		}
+		else if (is_added_not_valid(stmt, change->name))
+		{
+			change->in_use = true;
+			change->added_here = true;
+			change->constraint = spec_of_name(stmt, change->rel, change->name);
+		}
 	}
 }

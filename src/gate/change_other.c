@@ -361,6 +361,9 @@ ig_changes_alter_domain(IgStatement *stmt)
 	change->domain_use = uses;
 	change->name = alter->subtype == 'V' ? alter->name : con ? con->conname : NULL;
 	change->concurrently = alter->subtype == 'V';
+	if (alter->subtype == 'V')
+		change->added_here =
+			ig_constraint_is_of_transaction(get_domain_constraint_oid(typid, alter->name, true));
 	change->impact.lock = ShareLock;
 	change->impact.scan = true;
 	if (alter->subtype == 'O')

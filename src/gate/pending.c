@@ -35,17 +35,6 @@ copied(const char *string)
 	return string ? pstrdup(string) : NULL;
 }
 
-static IgRelation *
-copied_relation(const IgRelation *rel)
-{
-	IgRelation *copy = palloc(sizeof(IgRelation));
-
-	*copy = *rel;
-	copy->schema = pstrdup(rel->schema);
-	copy->name = pstrdup(rel->name);
-	return copy;
-}
-
 /*
  * Keep a finding of a relation until the transaction's end.
  */
@@ -58,7 +47,7 @@ ig_pending_add(const IgFinding *finding, const char *statement)
 	IgFinding  *copy = palloc(sizeof(IgFinding));
 
 	change->kind = finding->change->kind;
-	change->rel = copied_relation(finding->change->rel);
+	change->rel = ig_relation_copy(finding->change->rel);
 	change->new_name = copied(finding->change->new_name);
 
 	*copy = *finding;

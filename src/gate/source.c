@@ -25,6 +25,13 @@
  */
 #define KEYWORD_CODE	20000
 
+/*
+ * These it returns by itself; the server's grammar and that of PL/pgSQL, which
+ * share it, name them in the same order: IDENT is 258.
+ */
+#define TOKEN_SCONST	261
+#define TOKEN_USCONST	262
+
 typedef struct Lexer
 {
 	core_yyscan_t scanner;
@@ -153,6 +160,27 @@ ig_source_insert_after(const IgStatement *stmt, const char *keyword,
 			result = psprintf("%.*s %s%s", end, source, insertion, source + end);
 		}
 	}
+	scanner_finish(lexer.scanner);
+	return result;
+}
+
+/*
+ * Does the statement contain this string constant?
+ */
+bool
+ig_source_has_string(const IgStatement *stmt, const char *string)
+{
+	Lexer		lexer;
+	char	   *source = ig_source_statement(stmt);
+	bool		result = false;
+
+	if (source == NULL)
+		return false;
+
+	lexer_begin(&lexer, source);
+	while (!result && lexer_next(&lexer))
+		result = (lexer.token == TOKEN_SCONST || lexer.token == TOKEN_USCONST) &&
+			strcmp(lexer.value.str, string) == 0;
 	scanner_finish(lexer.scanner);
 	return result;
 }

@@ -25,6 +25,8 @@ IgStatement *ig_statement_current = NULL;
 static IgStatement *event_statement = NULL;
 static SubTransactionId event_subid = InvalidSubTransactionId;
 
+static void forget_event(void);
+
 /*
  * Which statements are looked at.  Everything else leaves the hook after this
  * one comparison, so nothing here may read a catalog.
@@ -193,8 +195,10 @@ ig_statement_judge(IgStatement *stmt)
 
 	/* one that runs is judged by what is, even inside the judging of a script */
 	ig_relation_overlay = NULL;
+	ig_discipline_judge_enum(stmt);
 	ig_statement_changes(stmt);
 	ig_statement_findings(stmt, &findings);
+	ig_discipline_judge(stmt, &findings);
 	ig_relation_overlay = overlay;
 
 	if (findings.list == NIL)
@@ -221,13 +225,27 @@ ig_statement_set_by_event(const Node *parsetree)
 	ig_statement_judge(stmt);
 	MemoryContextSwitchTo(old);
 
+	ig_discipline_begin(stmt);
 	event_statement = stmt;
 	event_subid = GetCurrentSubTransactionId();
 	ig_statement_current = stmt;
 }
 
+/*
+ * The statement has come to its end.
+ */
 void
 ig_statement_end_by_event(void)
+{
+	IgStatement *stmt = event_statement;
+
+	forget_event();
+	if (stmt != NULL)
+		ig_discipline_end(stmt);
+}
+
+static void
+forget_event(void)
 {
 	if (event_statement != NULL && ig_statement_current == event_statement)
 		ig_statement_current = NULL;
@@ -243,5 +261,5 @@ ig_statement_forget(SubTransactionId subid)
 {
 	if (event_statement == NULL || event_subid < subid)
 		return;
-	ig_statement_end_by_event();
+	forget_event();
 }

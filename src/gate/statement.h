@@ -15,6 +15,7 @@
 
 #include "gate/impact.h"
 #include "model/change.h"
+#include "platform/locks.h"
 
 typedef struct IgStatement
 {
@@ -26,6 +27,11 @@ typedef struct IgStatement
 	const char *default_schema; /* of CREATE SCHEMA's elements, else NULL */
 	List	   *changes;		/* of IgChange */
 	struct IgStatement *outer;	/* the one that this one runs inside of */
+	List	   *locks;			/* of IgTableLock: the strong ones it takes */
+	bool		queues;			/* some of them are not held yet */
+	IgLockTimeout timeout;		/* how long it may wait for them */
+	char	   *enum_type;		/* ADD VALUE: the type, and the value */
+	char	   *enum_label;
 } IgStatement;
 
 /*
@@ -95,6 +101,8 @@ extern IgConstraintSpec *ig_constraint_spec(IgStatement *stmt, IgRelation *rel,
 extern IgConstraintSpec *ig_constraint_spec_of(Oid conoid);
 extern bool ig_create_column_is_nullable(const CreateStmt *create, const char *name);
 extern void ig_changes_foreign_key(IgStatement *stmt, IgChange *change);
+extern void ig_changes_validate(IgStatement *stmt);
+extern bool ig_constraint_is_of_transaction(Oid conoid);
 extern void ig_changes_partition(IgStatement *stmt, IgRelation *parent,
 								 const PartitionCmd *cmd, bool attach, LOCKMODE lock);
 
@@ -103,6 +111,7 @@ extern char *ig_source_statement(const IgStatement *stmt);
 extern char *ig_source_parenthesis(const IgStatement *stmt, int location, const char *keyword);
 extern char *ig_source_insert_after(const IgStatement *stmt, const char *keyword,
 									const char *insertion);
+extern bool ig_source_has_string(const IgStatement *stmt, const char *string);
 extern const char *ig_source_of_session(const Node *parsetree);
 
 /* dependency.c: what a drop would take along */
@@ -141,6 +150,12 @@ extern bool ig_relation_is_published(Oid relid, bool with_changes);
 
 /* change_owned.c: ObjectAddress of all that a role owns in this database */
 extern List *ig_owned_objects(Oid roleid);
+
+/* discipline.c: the locks that the statement takes, and what goes with them */
+extern void ig_discipline_judge_enum(IgStatement *stmt);
+extern void ig_discipline_judge(IgStatement *stmt, struct IgFindings *findings);
+extern void ig_discipline_begin(IgStatement *stmt);
+extern void ig_discipline_end(IgStatement *stmt);
 
 /* cascade.c: where deletes and updates travel along foreign keys */
 extern List *ig_cascade_paths(const IgRelation *child, const IgConstraintSpec *fk);

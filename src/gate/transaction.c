@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "gate/decide.h"
+#include "gate/held_locks.h"
 #include "gate/pending.h"
 #include "gate/statement.h"
 #include "gate/transaction.h"
@@ -36,6 +37,12 @@ typedef struct DroppedName
 	NameData	name;
 	SubTransactionId subid;
 } DroppedName;
+
+typedef struct AddedEnumValue
+{
+	IgEnumValue value;
+	SubTransactionId subid;
+} AddedEnumValue;
 
 typedef struct UsedAllowance
 {
@@ -63,11 +70,16 @@ static UsedAllowance *used;
 static int	used_count;
 static int	used_size;
 
+static AddedEnumValue *enum_values;
+static int	enum_value_count;
+static int	enum_value_size;
+
 static void *journal_room(void *journal, int count, int *size, Size width);
 static void created_count_change(const ObjectAddress *address, int by);
 static void created_end(SubTransactionId subid, SubTransactionId parent, bool commit);
 static void dropped_end(SubTransactionId subid, SubTransactionId parent, bool commit);
 static void used_end(SubTransactionId subid, SubTransactionId parent, bool commit);
+static void enum_value_end(SubTransactionId subid, SubTransactionId parent, bool commit);
 static void notice_unused_allowances(void);
 static void forget(void);
 static void xact_callback(XactEvent event, void *arg);
@@ -154,6 +166,28 @@ ig_transaction_note_allowance(int item)
 	entry->subid = GetCurrentSubTransactionId();
 }
 
+void
+ig_transaction_note_enum_value(const char *type, const char *label)
+{
+	AddedEnumValue *entry;
+
+	enum_values = journal_room(enum_values, enum_value_count, &enum_value_size,
+							   sizeof(AddedEnumValue));
+	entry = &enum_values[enum_value_count++];
+	entry->value.type = MemoryContextStrdup(TopTransactionContext, type);
+	namestrcpy(&entry->value.label, label);
+	entry->subid = GetCurrentSubTransactionId();
+}
+
+/*
+ * By number, counted from 0; NULL when there are no more.
+ */
+const IgEnumValue *
+ig_transaction_enum_value(int number)
+{
+	return number < enum_value_count ? &enum_values[number].value : NULL;
+}
+
 /*
  * Room for one more entry.  The journals live in TopTransactionContext.
  */
@@ -236,6 +270,18 @@ used_end(SubTransactionId subid, SubTransactionId parent, bool commit)
 	}
 }
 
+static void
+enum_value_end(SubTransactionId subid, SubTransactionId parent, bool commit)
+{
+	for (int i = enum_value_count - 1; i >= 0 && enum_values[i].subid >= subid; i--)
+	{
+		if (commit)
+			enum_values[i].subid = parent;
+		else
+			enum_value_count = i;
+	}
+}
+
 /*
  * Tell of the allowances that this transaction set and did not use.  A SET
  * outside a transaction block is for later statements, so it says nothing.
@@ -268,8 +314,11 @@ forget(void)
 	dropped_count = 0;
 	used = NULL;
 	used_count = 0;
+	enum_values = NULL;
+	enum_value_count = 0;
 	ig_allow_set_here = false;
 	ig_pending_forget();
+	ig_held_locks_forget();
 	ig_statement_forget(InvalidSubTransactionId);
 }
 
@@ -307,7 +356,9 @@ subxact_callback(SubXactEvent event, SubTransactionId subid,
 	created_end(subid, parent, commit);
 	dropped_end(subid, parent, commit);
 	used_end(subid, parent, commit);
+	enum_value_end(subid, parent, commit);
 	ig_pending_subxact_end(subid, parent, commit);
+	ig_held_locks_subxact_end(subid, parent, commit);
 	if (!commit)
 		ig_statement_forget(subid);
 }

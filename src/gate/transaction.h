@@ -27,6 +27,16 @@ extern bool ig_transaction_created(const ObjectAddress *address);
 extern void ig_transaction_note_dropped_name(const char *schema, const char *name);
 extern bool ig_transaction_dropped_name(const char *schema, const char *name);
 
+/* Values that this transaction added to enum types. */
+typedef struct IgEnumValue
+{
+	char	   *type;			/* qualified, quoted as in SQL */
+	NameData	label;
+} IgEnumValue;
+
+extern void ig_transaction_note_enum_value(const char *type, const char *label);
+extern const IgEnumValue *ig_transaction_enum_value(int number);
+
 /* Allowances: which items of the present list were used. */
 extern void ig_transaction_note_allowance(int item);
 

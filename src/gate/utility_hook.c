@@ -20,6 +20,7 @@
 
 #include "gate/decide.h"
 #include "gate/hooks.h"
+#include "gate/rows_changed.h"
 #include "gate/statement.h"
 
 static ProcessUtility_hook_type prev_ProcessUtility = NULL;
@@ -32,6 +33,10 @@ static void ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString,
 							  ParamListInfo params, QueryEnvironment *queryEnv,
 							  DestReceiver *dest, QueryCompletion *qc);
 
+static void run_copy(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+					 ProcessUtilityContext context, ParamListInfo params,
+					 QueryEnvironment *queryEnv, DestReceiver *dest,
+					 QueryCompletion *qc);
 static void run_watched(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 						ProcessUtilityContext context, ParamListInfo params,
 						QueryEnvironment *queryEnv, DestReceiver *dest,
@@ -119,9 +124,28 @@ ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree
 	if (ig_statement_is_watched(pstmt->utilityStmt))
 		run_watched(pstmt, queryString, readOnlyTree, context, params, queryEnv,
 					dest, qc);
+	else if (unlikely(ig_rows_counting) && IsA(pstmt->utilityStmt, CopyStmt))
+		run_copy(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+				 dest, qc);
 	else
 		call_next(pstmt, queryString, readOnlyTree, context, params, queryEnv,
 				  dest, qc);
+}
+
+/*
+ * COPY, of which no executor hook is told.
+ */
+static pg_noinline void
+run_copy(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+		 ProcessUtilityContext context, ParamListInfo params,
+		 QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	bool		from = castNode(CopyStmt, pstmt->utilityStmt)->is_from;
+
+	call_next(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+			  dest, qc);
+	if (from)
+		ig_rows_judge(qc != NULL ? qc->nprocessed : 0);
 }
 
 static pg_noinline void
@@ -157,6 +181,7 @@ run_watched(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	ig_statement_judge(&stmt);
 	MemoryContextSwitchTo(old);
 
+	ig_discipline_begin(&stmt);
 	depth++;
 	ig_statement_current = &stmt;
 	PG_TRY();
@@ -168,8 +193,10 @@ run_watched(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	{
 		ig_statement_current = stmt.outer;
 		depth--;
+		ig_lock_timeout_restore(&stmt.timeout);
 	}
 	PG_END_TRY();
 
+	ig_discipline_end(&stmt);
 	MemoryContextDelete(own);
 }

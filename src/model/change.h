@@ -33,7 +33,8 @@ typedef enum IgChangeKind
 
 	/* constraints */
 	IG_ADD_CONSTRAINT,			/* rel, constraint */
-	IG_VALIDATE_CONSTRAINT,		/* rel, name */
+	IG_VALIDATE_CONSTRAINT,		/* rel, name, constraint if added by the same
+								 * statement */
 	IG_DROP_CONSTRAINT,			/* rel, name, constraint */
 	IG_UNENFORCE_CONSTRAINT,	/* rel, name, constraint: NOT ENFORCED (18) */
 
@@ -87,7 +88,11 @@ typedef enum IgChangeKind
 	IG_DROP_CASCADE,			/* identity of what was named, victims */
 	IG_UNPROTECT,				/* rel, name = class that is taken away */
 	IG_UNPREDICTED_WORK,		/* rel; the net: impact says what */
-	IG_TAKE_LOCKS,				/* locks: all that the statement locks */
+	IG_TAKE_LOCKS,				/* rel, locks, held, work, blockers, no_timeout:
+								 * the strong locks of a statement; rel is the
+								 * first one's */
+	IG_CHANGE_ROWS,				/* rel = the first of held; held, rows */
+	IG_USE_ENUM_VALUE,			/* identity = the type, name = the value */
 
 	IG_CHANGE_KINDS				/* count; keep last */
 } IgChangeKind;
@@ -183,6 +188,7 @@ typedef struct IgTableLock
 {
 	IgRelation *rel;
 	LOCKMODE	mode;
+	bool		by_lock_table;	/* taken by LOCK TABLE, not by DDL */
 } IgTableLock;
 
 /* Does a lock of this mode keep others from writing to the table? */
@@ -229,7 +235,9 @@ typedef struct IgChange
 	bool		identity_lost;	/* the replica identity of a published table
 								 * goes along */
 	bool		in_use;			/* matview: populated; partition: has default;
-								 * replica identity: published */
+								 * replica identity: published; VALIDATE: there
+								 * is something to be done */
+	bool		added_here;		/* VALIDATE: of what this transaction added */
 	char		new_persistence;
 	IgNewColumn *new_column;
 	IgConstraintSpec *constraint;
@@ -243,6 +251,13 @@ typedef struct IgChange
 								 * referencing tables before referenced ones */
 	List	   *suspects;		/* of char *: functions whose text names it */
 	List	   *locks;			/* of IgTableLock */
+	List	   *held;			/* of IgTableLock: strong ones that earlier
+								 * statements of the transaction took */
+	List	   *work;			/* of IgChange: the statement's own changes */
+	List	   *blockers;		/* of IgBlocker: who is in the way of locks */
+	bool		one_by_one;		/* each lock in a transaction of its own */
+	bool		no_timeout;		/* nothing limits the wait for the locks */
+	int64		rows;			/* changed since the first of held was taken */
 	IgImpact	impact;
 } IgChange;
 

@@ -15,6 +15,7 @@
 #include "catalog/objectaddress.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_trigger.h"
@@ -318,4 +319,21 @@ ig_has_trigger_always(Oid relid, const char *name)
 	}
 	table_close(pg_trigger, AccessShareLock);
 	return found;
+}
+
+/*
+ * Has the constraint been validated?  True where there is none.
+ */
+bool
+ig_constraint_is_valid(Oid conoid)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(conoid));
+	bool		valid = true;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		valid = ((Form_pg_constraint) GETSTRUCT(tuple))->convalidated;
+		ReleaseSysCache(tuple);
+	}
+	return valid;
 }

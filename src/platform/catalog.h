@@ -23,6 +23,7 @@ extern char ig_column_generated(Oid relid, AttrNumber attnum);
 extern List *ig_index_columns(const IgRelation *table, const char *index_name);
 extern bool ig_has_unique_index_for_refresh(Oid relid);
 extern bool ig_has_trigger_always(Oid relid, const char *name);
+extern bool ig_constraint_is_valid(Oid conoid);
 extern List *ig_typed_tables(Oid composite_relid);
 extern Oid	ig_identity_sequence(Oid relid, AttrNumber attnum);
 extern List *ig_column_dependents(Oid relid, AttrNumber attnum);

@@ -282,4 +282,36 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
 /* Up to 15 a rule on SELECT turns an empty table into a view. */
 #define IG_RULE_MAKES_VIEW			(PG_VERSION_NUM < 160000)
 
+/*
+ * 17 counts backends from 0 and calls their number a proc number, moved a
+ * backend's own virtual transaction id into a struct, and renamed the look-up
+ * of backend entries, which 16 had renamed before.  ig_local_beentry counts
+ * from 1 on each major.
+ */
+#if PG_VERSION_NUM >= 170000
+#define ig_vxid_proc(vxid)			ProcNumberGetProc((vxid).procNumber)
+#define ig_proc_lxid(proc)			((proc)->vxid.lxid)
+#else
+#define ig_vxid_proc(vxid)			BackendIdGetProc((vxid).backendId)
+#define ig_proc_lxid(proc)			((proc)->lxid)
+#endif
+#if PG_VERSION_NUM >= 160000
+#define ig_local_beentry(number)	pgstat_get_local_beentry_by_index(number)
+#else
+#define ig_local_beentry(number)	pgstat_fetch_stat_local_beentry(number)
+#endif
+
+/* 16 renamed the fields of PgStat_TableStatus. */
+#if PG_VERSION_NUM >= 160000
+#define ig_tabstat_relid(status)	((status)->id)
+#else
+#define ig_tabstat_relid(status)	((status)->t_id)
+#endif
+
+/*
+ * 17 lets a value that was added to an enum type be used at once where the
+ * type is of the same transaction; before, it cannot.
+ */
+#define IG_NEW_ENUM_TAKES_VALUES	(PG_VERSION_NUM >= 170000)
+
 #endif							/* IG_COMPAT_H */

@@ -92,6 +92,20 @@ ig_relation_load(Oid relid)
 	return rel;
 }
 
+/*
+ * A copy in the memory context that is current, to outlive a statement.
+ */
+IgRelation *
+ig_relation_copy(const IgRelation *rel)
+{
+	IgRelation *copy = palloc(sizeof(IgRelation));
+
+	*copy = *rel;
+	copy->schema = pstrdup(rel->schema);
+	copy->name = pstrdup(rel->name);
+	return copy;
+}
+
 /* Is it one that only the judged script made? */
 bool
 ig_relation_is_foretold(Oid relid)

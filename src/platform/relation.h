@@ -78,6 +78,7 @@ extern IgRelation *ig_relation_lookup(const RangeVar *rv);
 extern IgRelation *ig_relation_lookup_in(const RangeVar *rv, const char *default_schema);
 extern IgRelation *ig_relation_to_be(const RangeVar *rv, const char *default_schema,
 									 char relkind);
+extern IgRelation *ig_relation_copy(const IgRelation *rel);
 extern void ig_relation_measure(IgRelation *rel);
 extern List *ig_relation_leaves(Oid relid);
 extern bool ig_relation_is_partitioned(const IgRelation *rel);

@@ -30,6 +30,8 @@ int			ig_guc_environment = IG_ENVIRONMENT_PRODUCTION;
 int			ig_guc_message_style = IG_MESSAGE_STANDARD;
 bool		ig_guc_exempt_empty_tables = false;
 int			ig_guc_exempt_smaller_than = 0;
+int			ig_guc_ddl_lock_timeout = 5000;
+int			ig_guc_max_rows_while_locked = 1000;
 char	   *ig_guc_reason = NULL;
 
 const IgPatternList *ig_financial_tables = NULL;
@@ -76,6 +78,7 @@ static const struct config_enum_entry message_style_options[] = {
 
 static void define_gate_settings(void);
 static void define_table_settings(void);
+static void define_lock_settings(void);
 static void define_session_settings(void);
 static void define_pattern_setting(const char *name, const char *short_desc,
 								   const char *long_desc, char **value,
@@ -104,6 +107,7 @@ ig_settings_init(const IgNameSet *names)
 
 	define_gate_settings();
 	define_table_settings();
+	define_lock_settings();
 	define_session_settings();
 
 	MarkGUCPrefixReserved("invariant_guard");
@@ -318,6 +322,50 @@ define_table_settings(void)
 							MAX_KILOBYTES,
 							PGC_SUSET,
 							GUC_UNIT_KB,
+							NULL,
+							NULL,
+							NULL);
+}
+
+/*
+ * How long DDL may wait for a lock, and how much be done while it has one.
+ */
+static void
+define_lock_settings(void)
+{
+	/*
+	 * invariant_guard.ddl_lock_timeout is the longest that a statement waits
+	 * for each lock, if it asks for one on an existing table that keeps
+	 * others from writing.  While it waits, everybody else waits behind it.
+	 * It is set as lock_timeout for that statement alone, where the session's
+	 * own lock_timeout is 0 or longer; 0 leaves lock_timeout alone.
+	 */
+	DefineCustomIntVariable("invariant_guard.ddl_lock_timeout",
+							"Sets how long DDL may wait for a strong lock on an existing table.",
+							"0 leaves lock_timeout as it is.",
+							&ig_guc_ddl_lock_timeout,
+							5000,
+							0,
+							INT_MAX,
+							PGC_SUSET,
+							GUC_UNIT_MS,
+							NULL,
+							NULL,
+							NULL);
+
+	/*
+	 * invariant_guard.max_rows_while_locked is how many rows a transaction
+	 * may change after it has taken such a lock; -1 is any number.
+	 */
+	DefineCustomIntVariable("invariant_guard.max_rows_while_locked",
+							"Sets how many rows a transaction may change while it holds a strong lock on an existing table.",
+							"-1 sets no limit.",
+							&ig_guc_max_rows_while_locked,
+							1000,
+							-1,
+							INT_MAX,
+							PGC_SUSET,
+							0,
 							NULL,
 							NULL,
 							NULL);

@@ -63,6 +63,8 @@ extern int	ig_guc_environment;
 extern int	ig_guc_message_style;
 extern bool ig_guc_exempt_empty_tables;
 extern int	ig_guc_exempt_smaller_than; /* kB; 0 = no exemption */
+extern int	ig_guc_ddl_lock_timeout;	/* ms; 0 = off */
+extern int	ig_guc_max_rows_while_locked;	/* -1 = off */
 extern char *ig_guc_reason;
 
 /* Parsed values; never NULL once ig_settings_init has run. */

@@ -25,6 +25,7 @@ static const IgRuleSet *const catalogue[] = {
 	&ig_rules_drop,
 	&ig_rules_truncate,
 	&ig_rules_financial,
+	&ig_rules_discipline,
 	&ig_rules_guard,
 };
 
@@ -202,6 +203,14 @@ is_without_leaves(const IgChange *change)
 	return change->rel && change->rel->relkind == RELKIND_PARTITIONED_TABLE &&
 		OidIsValid(change->rel->relid) &&
 		ig_relation_leaves(change->rel->relid) == NIL;
+}
+
+bool
+ig_rules_exempt_work(const IgChange *change)
+{
+	if (change->rel != NULL && ig_relation_is_exempt(change->rel))
+		return true;
+	return is_without_leaves(change) || is_exempt_by_size(change);
 }
 
 /*

@@ -70,6 +70,7 @@ extern const IgRuleSet ig_rules_rename;
 extern const IgRuleSet ig_rules_drop;
 extern const IgRuleSet ig_rules_truncate;
 extern const IgRuleSet ig_rules_financial;
+extern const IgRuleSet ig_rules_discipline;
 extern const IgRuleSet ig_rules_guard;
 
 typedef void (*IgRuleVisitor) (const IgRule *rule, void *context);
@@ -82,6 +83,15 @@ extern const IgNameSet *ig_rules_name_set(void);
 
 /* Judge one change by every rule that is meant for its kind. */
 extern void ig_rules_judge(const IgChange *change, IgFindings *findings);
+
+/*
+ * Is the work that the change does one that the settings exempt, because the
+ * table is new, temporary, small where such are exempt, or without partitions?
+ */
+extern bool ig_rules_exempt_work(const IgChange *change);
+
+/* Does any rule ask who is in the way of a lock on the relation?  discipline.c */
+extern bool ig_rules_ask_for_blockers(const IgRelation *rel);
 
 /* The level that is in force for a rule, without regard to mode. */
 extern IgLevel ig_rule_effective_level(const IgRule *rule, IgLevel found, int classes);
