@@ -47,6 +47,7 @@ OBJS = \
 	src/gate/change_storage.o \
 	src/gate/change_stored_type.o \
 	src/gate/change_truncate.o \
+	src/gate/check_ddl.o \
 	src/gate/decide.o \
 	src/gate/dependency.o \
 	src/gate/discipline.o \
@@ -73,6 +74,14 @@ OBJS = \
 	src/gate/pending.o \
 	src/gate/record.o \
 	src/gate/rows_changed.o \
+	src/gate/script_alter.o \
+	src/gate/script_effect.o \
+	src/gate/script_effect_alter.o \
+	src/gate/script_opaque.o \
+	src/gate/script_overlay.o \
+	src/gate/script_proof.o \
+	src/gate/script_review.o \
+	src/gate/script_source.o \
 	src/gate/source.o \
 	src/gate/statement.o \
 	src/gate/transaction.o \
@@ -103,7 +112,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit net predict guards attacks discipline
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit net predict guards attacks discipline check_ddl
 REGRESS_OPTS =
 
 ISOLATION = allowance label_change refusal_before_lock

@@ -37,6 +37,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "gate/script.h"
 #include "gate/statement.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
@@ -91,6 +92,8 @@ static void arrive_partitions(Journey *journey, const IgRelation *rel, char acti
 static List *same_rows(Oid relid);
 static HTAB *load_keys(void);
 static void add_key(HTAB *keys, HeapTuple tuple, TupleDesc desc);
+static void enter_key(HTAB *keys, Key *key);
+static void add_script_keys(HTAB *keys);
 static void forget_passes(HTAB *keys);
 static List *array_columns(HeapTuple tuple, TupleDesc desc, AttrNumber attribute, Oid relid);
 static bool acts(char action);
@@ -300,12 +303,38 @@ load_keys(void)
 		CHECK_FOR_INTERRUPTS();
 		if (form->contype == CONSTRAINT_FOREIGN && !OidIsValid(form->conparentid) &&
 			ig_constraint_row_enforced(form) &&
-			(acts(form->confdeltype) || acts(form->confupdtype)))
+			(acts(form->confdeltype) || acts(form->confupdtype)) &&
+			!ig_script_dropped_constraint(form->conrelid, NameStr(form->conname)))
 			add_key(keys, tuple, RelationGetDescr(pg_constraint));
 	}
 	systable_endscan(scan);
 	table_close(pg_constraint, AccessShareLock);
+	add_script_keys(keys);
 	return keys;
+}
+
+/* Those that a judged script has added. */
+static void
+add_script_keys(HTAB *keys)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_script_keys())
+	{
+		const IgScriptKey *added = (const IgScriptKey *) lfirst(lc);
+		Key		   *key = palloc0(sizeof(Key));
+
+		if (!acts(added->del_action) && !acts(added->upd_action))
+			continue;
+		key->child = added->child;
+		key->parent = added->parent;
+		key->del_action = added->del_action;
+		key->upd_action = added->upd_action;
+		key->columns = added->columns;
+		key->set_columns = added->set_columns;
+		key->referenced = added->referenced;
+		enter_key(keys, key);
+	}
 }
 
 static void
@@ -313,8 +342,6 @@ add_key(HTAB *keys, HeapTuple tuple, TupleDesc desc)
 {
 	Form_pg_constraint form = (Form_pg_constraint) GETSTRUCT(tuple);
 	Key		   *key = palloc0(sizeof(Key));
-	KeysOfParent *entry;
-	bool		found;
 
 	key->child = form->conrelid;
 	key->parent = form->confrelid;
@@ -324,6 +351,14 @@ add_key(HTAB *keys, HeapTuple tuple, TupleDesc desc)
 	key->set_columns = array_columns(tuple, desc, Anum_pg_constraint_confdelsetcols,
 									 key->child);
 	key->referenced = array_columns(tuple, desc, Anum_pg_constraint_confkey, key->parent);
+	enter_key(keys, key);
+}
+
+static void
+enter_key(HTAB *keys, Key *key)
+{
+	KeysOfParent *entry;
+	bool		found;
 
 	entry = hash_search(keys, &key->parent, HASH_ENTER, &found);
 	if (!found)

@@ -504,20 +504,14 @@ ig_net_truncate(Oid relid)
 void
 ig_net_unprotect(Oid relid, int lost_classes)
 {
-	IgChange	change = {0};
+	IgStatement stmt = {0};
+	IgRelation *rel;
 
 	if (!ig_gate_active())
 		return;
-	change.rel = ig_relation_load(relid);
-	if (change.rel == NULL)
-		return;
-
-	change.kind = IG_UNPROTECT;
-	change.name = (lost_classes & IG_CLASS_FINANCIAL) == 0 ? "protected" :
-		(lost_classes & IG_CLASS_PROTECTED) == 0 ? "financial" :
-		"financial, protected";
-	ObjectAddressSet(change.address, RelationRelationId, relid);
-	ig_decide_change(&change);
+	rel = ig_relation_load(relid);
+	if (rel != NULL)
+		ig_decide_change(ig_change_unprotect(&stmt, rel, lost_classes));
 }
 
 /*

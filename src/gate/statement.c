@@ -91,6 +91,17 @@ ig_change_add(IgStatement *stmt, IgChangeKind kind, IgRelation *rel)
 	return change;
 }
 
+IgChange *
+ig_change_unprotect(IgStatement *stmt, IgRelation *rel, int lost_classes)
+{
+	IgChange   *change = ig_change_add(stmt, IG_UNPROTECT, rel);
+
+	change->name = (lost_classes & IG_CLASS_FINANCIAL) == 0 ? "protected" :
+		(lost_classes & IG_CLASS_PROTECTED) == 0 ? "financial" :
+		"financial, protected";
+	return change;
+}
+
 void
 ig_statement_changes(IgStatement *stmt)
 {

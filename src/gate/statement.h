@@ -64,6 +64,9 @@ extern void ig_statement_findings(const IgStatement *stmt, struct IgFindings *fi
 /* Make a change, append it to the statement and return it. */
 extern IgChange *ig_change_add(IgStatement *stmt, IgChangeKind kind, IgRelation *rel);
 
+/* The table loses classes of its label. */
+extern IgChange *ig_change_unprotect(IgStatement *stmt, IgRelation *rel, int lost_classes);
+
 /* One function for each kind of statement; change_*.c */
 extern void ig_changes_alter_table(IgStatement *stmt);
 extern void ig_changes_create_table(IgStatement *stmt);

@@ -21,6 +21,7 @@
 #include "gate/decide.h"
 #include "gate/held_locks.h"
 #include "gate/pending.h"
+#include "gate/script.h"
 #include "gate/statement.h"
 #include "gate/transaction.h"
 #include "platform/settings.h"
@@ -148,7 +149,7 @@ ig_transaction_dropped_name(const char *schema, const char *name)
 			strcmp(NameStr(dropped[i].name), name) == 0)
 			return true;
 	}
-	return false;
+	return ig_script_dropped_name(schema, name);
 }
 
 /*

@@ -276,6 +276,13 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
 #define ig_not_null_constraint(relid, attnum)	((HeapTuple) NULL)
 #endif
 
+/* 16 gave stringToQualifiedNameList a place for soft errors. */
+#if PG_VERSION_NUM >= 160000
+#define ig_string_to_names(string)	stringToQualifiedNameList(string, NULL)
+#else
+#define ig_string_to_names(string)	stringToQualifiedNameList(string)
+#endif
+
 /* 18 says where in the statement the new type of ALTER COLUMN TYPE is wrong. */
 #define IG_ALTER_TYPE_TELLS_PLACE	(PG_VERSION_NUM >= 180000)
 

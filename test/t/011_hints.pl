@@ -1,5 +1,6 @@
 # The hints are executed: each statement is refused with a HINT, whose SQL then
-# passes the gate on the same table and leads to what was wanted.
+# passes the gate on the same table and leads to what was wanted.  check_ddl says
+# so before it is run.
 
 use strict;
 use warnings FATAL => 'all';
@@ -317,6 +318,15 @@ sub script_of
 	return $script;
 }
 
+# What check_ddl refuses of the script, whose statements are run one by one.
+sub checked
+{
+	my ($script) = @_;
+	return $node->safe_psql('shop', "SET search_path = hints;\n"
+		. "SELECT statement, rule, statement_text, detail FROM invariant_guard.check_ddl("
+		. "\$script\$$script\$script\$, false) WHERE level = 'error'");
+}
+
 for my $case (@cases)
 {
 	my ($rule, $statement, $wanted, $more, $fill) = @$case;
@@ -337,6 +347,7 @@ for my $case (@cases)
 	ok(defined $hint, "$name: there is a hint") or next;
 
 	my $script = script_of($hint, $statement, $fill);
+	is(checked($script), '', "$name: check_ddl says no error of the hint");
 	my $said = session($script);
 	unlike($said, qr/ERROR/, "$name: the hint passes") or diag("$script\n$said");
 	if (defined $wanted)
