@@ -34,6 +34,19 @@ SELECT relation, lock_mode FROM invariant_guard.predict_ddl('ALTER INDEX users_a
 SELECT relation, lock_mode FROM invariant_guard.predict_ddl('REINDEX TABLE orders');
 SELECT relation, lock_mode FROM invariant_guard.predict_ddl('CREATE INDEX CONCURRENTLY ON users (email)');
 
+-- what is written anew, built, read and checked, heirs by themselves
+SELECT * FROM invariant_guard.predict_ddl('ALTER TABLE orders ALTER user_id TYPE bigint') ORDER BY relation::text;
+SELECT * FROM invariant_guard.predict_ddl('ALTER TABLE users ALTER email TYPE varchar(80)');
+SELECT * FROM invariant_guard.predict_ddl('ALTER TABLE users ADD COLUMN seen timestamptz DEFAULT clock_timestamp()');
+SELECT * FROM invariant_guard.predict_ddl('ALTER TABLE users ADD COLUMN seen timestamptz DEFAULT now()');
+SELECT * FROM invariant_guard.predict_ddl('ALTER TABLE orders ADD CONSTRAINT positive CHECK (total > 0)');
+SELECT * FROM invariant_guard.predict_ddl('ALTER TABLE orders ADD CONSTRAINT positive CHECK (total > 0) NOT VALID');
+SELECT * FROM invariant_guard.predict_ddl('ALTER TABLE orders ADD CONSTRAINT again FOREIGN KEY (user_id) REFERENCES users');
+SELECT * FROM invariant_guard.predict_ddl('CREATE INDEX what_idx ON log (what)') ORDER BY relation::text;
+SELECT * FROM invariant_guard.predict_ddl(
+	'CREATE TABLE log_2026 PARTITION OF log FOR VALUES FROM (''2026-01-01'') TO (''2027-01-01'')');
+SELECT * FROM invariant_guard.predict_ddl('VACUUM FULL orders');
+
 -- what is new, temporary or not there has no row
 SELECT count(*) FROM invariant_guard.predict_ddl('CREATE TABLE plain (id int)');
 SELECT count(*) FROM invariant_guard.predict_ddl('DROP TABLE IF EXISTS nothing');

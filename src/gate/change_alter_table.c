@@ -333,8 +333,10 @@ add_constraint(AlterContext *context, const AlterTableCmd *cmd)
 				continue;
 			ig_impact_set_not_null(context->rel, attnum,
 								   context->dropped_constraints, &impact);
-			if (impact.scan)
-				spec->nullable = lappend(spec->nullable, column);
+			if (!impact.scan)
+				continue;
+			spec->nullable = lappend(spec->nullable, column);
+			change->impact.tables = list_concat(change->impact.tables, impact.tables);
 		}
 		change->impact.scan = spec->nullable != NIL;
 	}

@@ -245,6 +245,7 @@ ig_constraint_spec(IgStatement *stmt, IgRelation *rel, Constraint *con,
 
 	spec->contype = contype_of(con->contype);
 	spec->not_valid = con->skip_validation || !ig_constraint_enforced(con);
+	spec->no_inherit = con->contype == CONSTR_CHECK && con->is_no_inherit;
 	spec->using_index = con->indexname ? pstrdup(con->indexname) : NULL;
 	foreach(lc, names)
 		spec->columns = lappend(spec->columns, strVal(lfirst(lc)));

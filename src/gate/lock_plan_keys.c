@@ -23,7 +23,7 @@
 #include "platform/inherit.h"
 
 /*
- * The constraints in whose row the attribute has the value: conrelid,
+ * The constraints in whose row the attribute has the value: oid, conrelid,
  * confrelid or conparentid; as copies of the fixed part of the rows.
  */
 List *
@@ -40,6 +40,8 @@ ig_plan_constraints(AttrNumber attribute, Oid value)
 		index = ConstraintRelidTypidNameIndexId;
 	else if (attribute == Anum_pg_constraint_conparentid)
 		index = ConstraintParentIndexId;
+	else if (attribute == Anum_pg_constraint_oid)
+		index = ConstraintOidIndexId;
 
 	ScanKeyInit(&key, attribute, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
 	scan = systable_beginscan(pg_constraint, index, OidIsValid(index), NULL, 1, &key);
@@ -70,6 +72,15 @@ ig_plan_constraint(Oid relid, const char *name)
 			return con;
 	}
 	return NULL;
+}
+
+/* The constraint of that number, or NULL. */
+Form_pg_constraint
+ig_plan_constraint_of(Oid conoid)
+{
+	List	   *found = ig_plan_constraints(Anum_pg_constraint_oid, conoid);
+
+	return found != NIL ? (Form_pg_constraint) linitial(found) : NULL;
 }
 
 /*

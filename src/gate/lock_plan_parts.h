@@ -33,6 +33,7 @@ extern Oid	ig_plan_lookup(const IgStatement *stmt, const RangeVar *rv);
 /* lock_plan_keys.c: foreign keys and other constraints */
 extern List *ig_plan_constraints(AttrNumber attribute, Oid value);
 extern Form_pg_constraint ig_plan_constraint(Oid relid, const char *name);
+extern Form_pg_constraint ig_plan_constraint_of(Oid conoid);
 extern void ig_plan_referenced(IgLockPlan *plan, Oid relid);
 extern void ig_plan_references(IgLockPlan *plan, List *constraints);
 extern void ig_plan_foreign_keys_of_parent(IgLockPlan *plan, Oid parent);

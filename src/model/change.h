@@ -126,6 +126,7 @@ typedef struct IgConstraintSpec
 	char		contype;		/* CONSTRAINT_... of pg_constraint.h */
 	char	   *name;			/* given, or as the server would choose */
 	bool		not_valid;		/* no scan: NOT VALID or NOT ENFORCED */
+	bool		no_inherit;		/* CHECK ... NO INHERIT */
 	char	   *using_index;	/* USING INDEX name */
 	List	   *columns;		/* of char *: key or referencing columns */
 	List	   *nullable;		/* of char *: those of them that are nullable */

@@ -3,12 +3,16 @@
 # run.sh
 #	  Compare the gate's predictions with what the server does.
 #
+# Two parts: the cost of type changes, NOT NULL and partitions, over thousands
+# of small cases, and statements of all kinds over one large schema.
+#
 # usage: run.sh <pg_config> <work directory> [psql options]
 #
 # Builds the helper library from this directory and the gate's sources into
 # the work directory, which the server must be able to read, runs every case
 # and prints the differences.  Exits with 1 if there are any.  The connection
-# must be a superuser's; everything happens in the schemas exact, types and x.
+# must be a superuser's; everything happens in the schemas exact, types, x, exact_ddl,
+# shop and other.
 #
 set -e
 pg_config=$1
@@ -38,4 +42,18 @@ select what, count(*) from exact.differences group by what order by what;
 \x
 select * from exact.differences order by id limit 20;
 SQL
-test "$(psql -XAtq "$@" -c 'select count(*) from exact.differences')" = 0
+psql -Xq "$@" -v trace_library="$work/trace" \
+	-f statement_schema.sql -f statement_frame.sql -f statement_cases.sql -c 'call exact_ddl.run()'
+psql -XAtq "$@" <<'SQL'
+select format('%s statements, %s refused by the server, %s locks on existing relations, %s rewrites, %s rebuilds, %s scans, %s findings, %s known differences',
+	(select count(*) from exact_ddl.outcomes), (select count(failed) from exact_ddl.outcomes),
+	count(did_lock), count(*) filter (where did_rewrite), count(*) filter (where did_rebuild <> '{}'),
+	count(*) filter (where did_scan), (select sum(observed) from exact_ddl.outcomes),
+	(select count(*) from exact_ddl.known))
+from exact_ddl.compared;
+\x
+select * from exact_ddl.unexplained order by what, statement, relation limit 20;
+SQL
+test "$(psql -XAtq "$@" -c 'select count(*) from exact.differences')" = 0 &&
+	test "$(psql -XAtq "$@" -c 'select count(*) from exact_ddl.unexplained')" = 0 &&
+	test "$(psql -XAtq "$@" -c 'select sum(observed) > 100 from exact_ddl.outcomes')" = t

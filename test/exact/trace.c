@@ -32,7 +32,7 @@ collect(ErrorData *edata)
 {
 	static const char *const watched[] = {
 		"rewriting table", "verifying table", "building index",
-		"validating foreign key constraint", "observed"
+		"validating foreign key constraint", "invariant_guard: observed"
 	};
 
 	if (tracing && (edata->elevel == DEBUG1 || edata->elevel == LOG))

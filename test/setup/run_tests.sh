@@ -172,7 +172,7 @@ layer_exact()
 	heading "exactness of predictions"
 	mkdir -p "$ig_work/exact"
 	if bash "$ig_work/src/test/exact/run.sh" "$ig_pg_config" "$ig_work/exact" >"$out" 2>&1; then
-		grep ' cases, ' "$out"
+		grep -E ' (cases|statements), ' "$out"
 		count 1 0
 	else
 		tail -n 60 "$out"
