@@ -22,8 +22,10 @@ ig_version := $(shell sed -n "s/^default_version *= *'\([^']*\)'.*/\1/p" $(ig_to
 OBJS = \
 	src/invariant_guard.o \
 	src/platform/catalog.o \
+	src/platform/freeze.o \
 	src/platform/inherit.o \
 	src/platform/label.o \
+	src/platform/library.o \
 	src/platform/list_setting.o \
 	src/platform/locks.o \
 	src/platform/relation.o \
@@ -39,11 +41,14 @@ OBJS = \
 	src/gate/change_create.o \
 	src/gate/change_drop.o \
 	src/gate/change_drop_part.o \
+	src/gate/change_freeze.o \
 	src/gate/change_guards.o \
 	src/gate/change_heirs.o \
 	src/gate/change_other.o \
 	src/gate/change_owned.o \
 	src/gate/change_partition.o \
+	src/gate/change_reset.o \
+	src/gate/change_self.o \
 	src/gate/change_storage.o \
 	src/gate/change_stored_type.o \
 	src/gate/change_truncate.o \
@@ -71,6 +76,7 @@ OBJS = \
 	src/gate/net.o \
 	src/gate/net_guards.o \
 	src/gate/object_hook.o \
+	src/gate/own.o \
 	src/gate/pending.o \
 	src/gate/record.o \
 	src/gate/rows_changed.o \
@@ -82,8 +88,10 @@ OBJS = \
 	src/gate/script_proof.o \
 	src/gate/script_review.o \
 	src/gate/script_source.o \
+	src/gate/session_guard.o \
 	src/gate/source.o \
 	src/gate/statement.o \
+	src/gate/target.o \
 	src/gate/transaction.o \
 	src/gate/utility_hook.o \
 	src/rules/add_column.o \
@@ -94,6 +102,7 @@ OBJS = \
 	src/rules/discipline.o \
 	src/rules/domain.o \
 	src/rules/drop.o \
+	src/rules/environment.o \
 	src/rules/financial.o \
 	src/rules/guard.o \
 	src/rules/index.o \
@@ -112,7 +121,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit net predict guards attacks discipline check_ddl
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl
 REGRESS_OPTS =
 
 ISOLATION = allowance label_change refusal_before_lock

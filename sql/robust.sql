@@ -143,18 +143,26 @@ ROLLBACK;
 
 -- the extension goes and comes back: in force at once, also after a rollback
 BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'guard-self(invariant_guard)';
 DROP EXTENSION invariant_guard;
 ALTER TABLE pk DROP COLUMN v;
 ROLLBACK;
 ALTER TABLE pk DROP COLUMN v;
 BEGIN;
 SAVEPOINT s;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'guard-self(invariant_guard)';
 DROP EXTENSION invariant_guard;
 ALTER TABLE pk DROP COLUMN v;
 ROLLBACK TO s;
 ALTER TABLE pk DROP COLUMN v;
 ROLLBACK;
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'guard-self(invariant_guard)';
 DROP EXTENSION invariant_guard;
+COMMIT;
 SET client_min_messages = error;
 CREATE EXTENSION invariant_guard;
 RESET client_min_messages;

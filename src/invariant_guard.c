@@ -22,6 +22,7 @@
 #include "gate/hooks.h"
 #include "gate/net.h"
 #include "gate/rows_changed.h"
+#include "gate/own.h"
 #include "gate/transaction.h"
 #include "model/ledger.h"
 #include "platform/compat.h"
@@ -57,4 +58,5 @@ _PG_init(void)
 	ig_utility_hook_install();
 	ig_object_hook_install();
 	ig_rows_changed_install();
+	ig_session_guard_install();
 }

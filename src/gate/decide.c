@@ -27,6 +27,7 @@
 #include "gate/record.h"
 #include "gate/transaction.h"
 #include "platform/compat.h"
+#include "platform/errcodes.h"
 #include "rules/rules.h"
 
 /* How many findings beside the first one an error shows in full. */
@@ -70,6 +71,12 @@ is_extension_created(void)
 		extension_known = true;
 	}
 	return OidIsValid(extension_oid);
+}
+
+Oid
+ig_extension_oid(void)
+{
+	return is_extension_created() ? extension_oid : InvalidOid;
 }
 
 /*
@@ -309,6 +316,17 @@ ig_decide_notice_unused(const IgAllowItem *item)
 	ereport(NOTICE,
 			(errmsg("allowance %s%s was not used by this transaction",
 					item->rule, object.data)));
+}
+
+void
+ig_decide_tell_weakness(const char *name, const char *value, const char *reason)
+{
+	ereport(WARNING,
+			(errcode(ERRCODE_IG_GUARD_SELF),
+			 errmsg("%s was \"%s\" before the guard was loaded (rule guard-self)",
+					name, value),
+			 errdetail("%s", reason),
+			 errhint("See invariant_guard.status(); find where it is set: the server's configuration, ALTER DATABASE, ALTER ROLE, or the connection string.")));
 }
 
 /*

@@ -43,6 +43,13 @@ extern int	ig_decide_allowance(const IgFinding *finding);
 /* The object of a finding as an allowance would name it. */
 extern char *ig_decide_object(const IgFinding *finding);
 
+/* The extension, InvalidOid where it is not created.  Like ig_gate_active. */
+extern Oid	ig_extension_oid(void);
+
+/* A warning, as the library is loaded, of a setting that silences triggers. */
+extern void ig_decide_tell_weakness(const char *name, const char *value,
+									const char *reason);
+
 extern void ig_decide_notice_unused(const IgAllowItem *item);
 extern void ig_decide_extension_dropped(Oid extension);
 extern void ig_decide_init(void);

@@ -55,7 +55,7 @@ ig_on_ddl_command_start(PG_FUNCTION_ARGS)
 
 	if (ig_utility_hook_is_running() || ig_statement_current != NULL)
 		PG_RETURN_NULL();		/* the hook has judged it */
-	if (!ig_statement_is_watched(trigger->parsetree) || !ig_gate_active())
+	if (!ig_statement_is_judged(trigger->parsetree) || !ig_gate_active())
 		PG_RETURN_NULL();
 
 	ig_statement_set_by_event(trigger->parsetree);

@@ -51,6 +51,8 @@ static void judge_unpredicted(IgRelation *rel, Work work);
 static AttrNumber first_key_column(HeapTuple tuple, TupleDesc desc);
 static bool needs_proof(IgRelation *rel, AttrNumber attnum);
 static bool is_made_not_null(Oid relid, AttrNumber attnum);
+static void count_lost(IgRelation *rel);
+static bool is_kind_foretold(IgChangeKind kind);
 static Oid	index_table(Oid indexid);
 static bool has_pages(Oid relid);
 
@@ -428,6 +430,44 @@ ig_net_column(Oid relid, AttrNumber attnum)
 }
 
 /*
+ * An existing table is about to be dropped or emptied.  Is it one too many, in
+ * a way that was not foretold?
+ */
+static void
+count_lost(IgRelation *rel)
+{
+	IgChange	change = {0};
+
+	if (!ig_relation_counts_as_lost(rel))
+		return;
+	ig_transaction_note_lost(rel->relid);
+	if (ig_transaction_lost_count() <= IG_MAX_LOST_TABLES ||
+		is_kind_foretold(IG_RESET))
+		return;
+
+	change.kind = IG_RESET;
+	change.name = rel->schema;
+	change.words = IG_MANY_TABLES_LOST;
+	ig_decide_change(&change);
+}
+
+static bool
+is_kind_foretold(IgChangeKind kind)
+{
+	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->changes)
+		{
+			if (((const IgChange *) lfirst(lc))->kind == kind)
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
  * An object is about to be deleted, by whatever way.  Tables, their columns
  * and the other relations that people name are looked at.
  */
@@ -448,6 +488,9 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 	if (objsubid == 0 && (rel->relkind == RELKIND_RELATION ||
 						  rel->relkind == RELKIND_PARTITIONED_TABLE))
 		ig_transaction_note_dropped_name(rel->schema, rel->name);
+
+	if (objsubid == 0)
+		count_lost(rel);
 
 	change.rel = rel;
 	change.derived = true;
@@ -476,18 +519,36 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 }
 
 /*
+ * An extension is about to go.  Is it ours, and did nobody see it coming?
+ */
+void
+ig_net_extension(Oid extension)
+{
+	IgChange	change = {0};
+
+	if (extension != ig_extension_oid() || is_kind_foretold(IG_WEAKEN_GUARD))
+		return;
+
+	change.kind = IG_WEAKEN_GUARD;
+	change.name = "invariant_guard";
+	change.words = "drop extension \"invariant_guard\"";
+	change.new_name = "Without it no statement in this database is judged.";
+	ig_decide_change(&change);
+}
+
+/*
  * A table is about to be emptied by TRUNCATE.
  */
 void
 ig_net_truncate(Oid relid)
 {
 	IgChange	change = {0};
-	IgRelation *rel;
+	IgRelation *rel = ig_relation_load(relid);
 
-	if (is_foretold(relid, WORK_TRUNCATE))
-		return;
-	rel = ig_relation_load(relid);
 	if (rel == NULL || ig_relation_is_exempt(rel))
+		return;
+	count_lost(rel);
+	if (is_foretold(relid, WORK_TRUNCATE))
 		return;
 
 	change.kind = IG_TRUNCATE;

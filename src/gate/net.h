@@ -22,6 +22,7 @@ extern bool ig_net_is_recreating(void);
 extern void ig_net_constraint_check(Oid conoid);
 extern void ig_net_column(Oid relid, AttrNumber attnum);
 extern void ig_net_drop(Oid classid, Oid objid, int32 objsubid);
+extern void ig_net_extension(Oid extension);
 extern void ig_net_truncate(Oid relid);
 extern List *ig_net_line_of_descent(Oid relid);
 extern void ig_net_unprotect(Oid relid, int lost_classes);

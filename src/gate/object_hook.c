@@ -82,7 +82,10 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 				if (drop != NULL && (drop->dropflags & PERFORM_DELETION_INTERNAL) != 0)
 					return;
 				if (classId == ExtensionRelationId)
+				{
+					ig_net_extension(objectId);
 					ig_decide_extension_dropped(objectId);
+				}
 				if (ig_net_is_guard(classId))
 					ig_net_guard_dropped(classId, objectId);
 				ig_net_drop(classId, objectId, subId);

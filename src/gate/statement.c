@@ -14,6 +14,7 @@
 #include "gate/decide.h"
 #include "gate/statement.h"
 #include "platform/compat.h"
+#include "rules/allowance.h"
 #include "rules/rules.h"
 
 IgStatement *ig_statement_current = NULL;
@@ -26,6 +27,7 @@ static IgStatement *event_statement = NULL;
 static SubTransactionId event_subid = InvalidSubTransactionId;
 
 static void forget_event(void);
+static bool is_told(const IgFinding *finding);
 
 /*
  * Which statements are looked at.  Everything else leaves the hook after this
@@ -37,13 +39,20 @@ ig_statement_is_watched(const Node *parsetree)
 	switch (nodeTag(parsetree))
 	{
 		case T_AlterDatabaseStmt:
+		case T_AlterDatabaseSetStmt:
 		case T_AlterDomainStmt:
 		case T_AlterEnumStmt:
+		case T_AlterEventTrigStmt:
+		case T_AlterExtensionContentsStmt:
+		case T_AlterFunctionStmt:
 		case T_AlterObjectDependsStmt:
 		case T_AlterObjectSchemaStmt:
+		case T_AlterOwnerStmt:
 		case T_AlterPolicyStmt:
 		case T_AlterPublicationStmt:
+		case T_AlterRoleSetStmt:
 		case T_AlterSeqStmt:
+		case T_AlterSystemStmt:
 		case T_AlterTableMoveAllStmt:
 		case T_AlterTableStmt:
 		case T_ClusterStmt:
@@ -59,6 +68,7 @@ ig_statement_is_watched(const Node *parsetree)
 		case T_ExplainStmt:
 		case T_GrantStmt:
 		case T_IndexStmt:
+		case T_LoadStmt:
 		case T_ReassignOwnedStmt:
 		case T_RefreshMatViewStmt:
 		case T_ReindexStmt:
@@ -73,6 +83,10 @@ ig_statement_is_watched(const Node *parsetree)
 			return ig_lock_is_strong(((const LockStmt *) parsetree)->mode);
 		case T_ViewStmt:
 			return ((const ViewStmt *) parsetree)->replace;
+
+			/* and of these what may put something in the guard's place */
+		case T_CreateFunctionStmt:
+			return ((const CreateFunctionStmt *) parsetree)->replace;
 		default:
 			return false;
 	}
@@ -103,8 +117,22 @@ ig_change_unprotect(IgStatement *stmt, IgRelation *rel, int lost_classes)
 }
 
 void
+ig_statement_need(IgStatement *stmt, const char *rule, const char *a, const char *b)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	if (stmt->allow)
+		appendStringInfoString(&buf, stmt->allow);
+	ig_allowance_append(&buf, rule, a, b, NULL);
+	stmt->allow = buf.data;
+}
+
+void
 ig_statement_changes(IgStatement *stmt)
 {
+	ListCell   *lc;
+
 	switch (nodeTag(stmt->parsetree))
 	{
 		case T_AlterTableStmt:
@@ -184,6 +212,13 @@ ig_statement_changes(IgStatement *stmt)
 		default:
 			break;
 	}
+
+	ig_changes_self(stmt);
+	ig_changes_reset(stmt);
+	if (ig_freeze_is_set())
+		ig_changes_freeze(stmt);
+	foreach(lc, stmt->changes)
+		((IgChange *) lfirst(lc))->allow = stmt->allow;
 }
 
 /*
@@ -192,10 +227,32 @@ ig_statement_changes(IgStatement *stmt)
 void
 ig_statement_findings(const IgStatement *stmt, IgFindings *findings)
 {
+	bool		told = false;
 	ListCell   *lc;
 
 	foreach(lc, stmt->changes)
-		ig_rules_judge((const IgChange *) lfirst(lc), findings);
+	{
+		IgChange   *change = (IgChange *) lfirst(lc);
+		int			first = list_length(findings->list);
+		bool		of_whole = change->kind == IG_RESET || change->kind == IG_BREAK_FREEZE ||
+			change->kind == IG_WEAKEN_GUARD;
+
+		/* the statement needs more than this rule knows of, told before it */
+		if (of_whole && told)
+			change->sql = NULL;
+		ig_rules_judge(change, findings);
+		for (int i = first; !of_whole && i < list_length(findings->list); i++)
+			told = told || is_told((const IgFinding *) list_nth(findings->list, i));
+	}
+}
+
+/* Will anybody hear of the finding, by the settings in force? */
+static bool
+is_told(const IgFinding *finding)
+{
+	int			classes = finding->change->rel ? finding->change->rel->classes : 0;
+
+	return ig_rule_effective_level(finding->rule, finding->level, classes) != IG_LEVEL_OFF;
 }
 
 void

@@ -15,6 +15,7 @@
 
 #include "gate/impact.h"
 #include "model/change.h"
+#include "platform/freeze.h"
 #include "platform/locks.h"
 
 typedef struct IgStatement
@@ -26,6 +27,8 @@ typedef struct IgStatement
 	bool		nested;			/* run by a function or DO: more may follow */
 	const char *default_schema; /* of CREATE SCHEMA's elements, else NULL */
 	List	   *changes;		/* of IgChange */
+	char	   *allow;			/* allowances that the statement needs beside
+								 * those for its changes, or NULL */
 	struct IgStatement *outer;	/* the one that this one runs inside of */
 	List	   *locks;			/* of IgTableLock: the strong ones it takes */
 	bool		queues;			/* some of them are not held yet */
@@ -46,8 +49,16 @@ extern IgStatement *ig_statement_current;
  */
 extern void ig_statement_judge(IgStatement *stmt);
 
-/* Does a statement of this kind pass the gate at all?  Cheap; no catalogs. */
+/*
+ * Does a statement of this kind pass the gate at all?  Cheap; no catalogs.
+ * The first is for those of which there is always something to ask.
+ */
 extern bool ig_statement_is_watched(const Node *parsetree);
+extern bool ig_freeze_concerns(const Node *parsetree);
+
+#define ig_statement_is_judged(parsetree) \
+	(ig_statement_is_watched(parsetree) || \
+	 (ig_freeze_is_set() && ig_freeze_concerns(parsetree)))
 
 /* The transaction or subtransaction ended by an error: see statement.c. */
 extern void ig_statement_forget(SubTransactionId subid);
@@ -60,6 +71,10 @@ extern void ig_statement_changes(IgStatement *stmt);
 /* Judge these changes; nothing is decided, and nothing raised. */
 struct IgFindings;
 extern void ig_statement_findings(const IgStatement *stmt, struct IgFindings *findings);
+
+/* Whoever refuses the statement is to tell of this allowance too. */
+extern void ig_statement_need(IgStatement *stmt, const char *rule, const char *a,
+							  const char *b);
 
 /* Make a change, append it to the statement and return it. */
 extern IgChange *ig_change_add(IgStatement *stmt, IgChangeKind kind, IgRelation *rel);
@@ -93,6 +108,11 @@ extern void ig_changes_create_policy(IgStatement *stmt);
 extern void ig_changes_alter_policy(IgStatement *stmt);
 extern bool ig_is_access_by_policy(Oid relid);
 extern void ig_changes_reassign_owned(IgStatement *stmt);
+
+/* What is asked of all statements, once the changes of their kind are there. */
+extern void ig_changes_freeze(IgStatement *stmt);
+extern void ig_changes_reset(IgStatement *stmt);
+extern void ig_changes_self(IgStatement *stmt);
 
 /* Parts shared between CREATE TABLE and ALTER TABLE; change_column.c,
  * change_constraint.c */

@@ -45,6 +45,12 @@ typedef struct AddedEnumValue
 	SubTransactionId subid;
 } AddedEnumValue;
 
+typedef struct LostTable
+{
+	Oid			relid;
+	SubTransactionId subid;
+} LostTable;
+
 typedef struct UsedAllowance
 {
 	uint64		generation;		/* of the list that it is an item of */
@@ -67,6 +73,9 @@ static DroppedName *dropped;
 static int	dropped_count;
 static int	dropped_size;
 
+static LostTable lost[IG_MAX_LOST_TABLES + 1];
+static int	lost_count;
+
 static UsedAllowance *used;
 static int	used_count;
 static int	used_size;
@@ -79,6 +88,7 @@ static void *journal_room(void *journal, int count, int *size, Size width);
 static void created_count_change(const ObjectAddress *address, int by);
 static void created_end(SubTransactionId subid, SubTransactionId parent, bool commit);
 static void dropped_end(SubTransactionId subid, SubTransactionId parent, bool commit);
+static void lost_end(SubTransactionId subid, SubTransactionId parent, bool commit);
 static void used_end(SubTransactionId subid, SubTransactionId parent, bool commit);
 static void enum_value_end(SubTransactionId subid, SubTransactionId parent, bool commit);
 static void notice_unused_allowances(void);
@@ -150,6 +160,36 @@ ig_transaction_dropped_name(const char *schema, const char *name)
 			return true;
 	}
 	return ig_script_dropped_name(schema, name);
+}
+
+/*
+ * What comes after the last place is of the same subtransaction as the last
+ * entry or of a later one, and so is cut off whenever that is.
+ */
+void
+ig_transaction_note_lost(Oid relid)
+{
+	if (lost_count == lengthof(lost) || ig_transaction_lost(relid))
+		return;
+	lost[lost_count].relid = relid;
+	lost[lost_count++].subid = GetCurrentSubTransactionId();
+}
+
+bool
+ig_transaction_lost(Oid relid)
+{
+	for (int i = 0; i < lost_count; i++)
+	{
+		if (lost[i].relid == relid)
+			return true;
+	}
+	return false;
+}
+
+int
+ig_transaction_lost_count(void)
+{
+	return lost_count;
 }
 
 /*
@@ -260,6 +300,18 @@ dropped_end(SubTransactionId subid, SubTransactionId parent, bool commit)
 }
 
 static void
+lost_end(SubTransactionId subid, SubTransactionId parent, bool commit)
+{
+	for (int i = lost_count - 1; i >= 0 && lost[i].subid >= subid; i--)
+	{
+		if (commit)
+			lost[i].subid = parent;
+		else
+			lost_count = i;
+	}
+}
+
+static void
 used_end(SubTransactionId subid, SubTransactionId parent, bool commit)
 {
 	for (int i = used_count - 1; i >= 0 && used[i].subid >= subid; i--)
@@ -313,6 +365,7 @@ forget(void)
 	created_index = NULL;
 	dropped = NULL;
 	dropped_count = 0;
+	lost_count = 0;
 	used = NULL;
 	used_count = 0;
 	enum_values = NULL;
@@ -356,6 +409,7 @@ subxact_callback(SubXactEvent event, SubTransactionId subid,
 
 	created_end(subid, parent, commit);
 	dropped_end(subid, parent, commit);
+	lost_end(subid, parent, commit);
 	used_end(subid, parent, commit);
 	enum_value_end(subid, parent, commit);
 	ig_pending_subxact_end(subid, parent, commit);

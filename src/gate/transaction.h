@@ -5,7 +5,7 @@
  *
  * A relation's own newness is in the relcache and needs no book-keeping here;
  * this remembers the objects for which the server keeps no such mark, the
- * names of dropped tables, and the allowances that were used.  A rolled-back
+ * names of dropped tables, how many were lost, and the allowances that were used.  A rolled-back
  * subtransaction takes its part along.
  *
  *-------------------------------------------------------------------------
@@ -36,6 +36,21 @@ typedef struct IgEnumValue
 
 extern void ig_transaction_note_enum_value(const char *type, const char *label);
 extern const IgEnumValue *ig_transaction_enum_value(int number);
+
+/*
+ * Existing tables that this transaction dropped or emptied.  Only so many are
+ * remembered as it takes to say that there are too many.
+ */
+#define IG_MAX_LOST_TABLES	5
+#define IG_MANY_TABLES_LOST "drop or truncate more than 5 tables in one transaction"
+
+#define ig_relation_counts_as_lost(rel) \
+	(((rel)->relkind == RELKIND_RELATION || (rel)->relkind == RELKIND_PARTITIONED_TABLE) && \
+	 !(rel)->is_partition && !ig_relation_is_exempt(rel))
+
+extern void ig_transaction_note_lost(Oid relid);
+extern bool ig_transaction_lost(Oid relid);
+extern int	ig_transaction_lost_count(void);
 
 /* Allowances: which items of the present list were used. */
 extern void ig_transaction_note_allowance(int item);

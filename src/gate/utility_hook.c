@@ -103,7 +103,8 @@ is_gate_active_for(const Node *parsetree)
 {
 	if (is_refused_in_recovery(parsetree))
 		return false;
-	if (IsA(parsetree, DropdbStmt))
+	if (IsA(parsetree, DropdbStmt) || IsA(parsetree, AlterSystemStmt) ||
+		IsA(parsetree, AlterDatabaseSetStmt) || IsA(parsetree, AlterRoleSetStmt))
 		return ig_gate_active_server_wide();
 	if (IsA(parsetree, RenameStmt) &&
 		((const RenameStmt *) parsetree)->renameType == OBJECT_DATABASE)
@@ -121,7 +122,7 @@ ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree
 				  ProcessUtilityContext context, ParamListInfo params,
 				  QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
 {
-	if (ig_statement_is_watched(pstmt->utilityStmt))
+	if (ig_statement_is_judged(pstmt->utilityStmt))
 		run_watched(pstmt, queryString, readOnlyTree, context, params, queryEnv,
 					dest, qc);
 	else if (unlikely(ig_rows_counting) && IsA(pstmt->utilityStmt, CopyStmt))

@@ -86,6 +86,9 @@ typedef enum IgChangeKind
 	IG_DROP_PUBLICATION,		/* name */
 	IG_ALTER_PUBLICATION_DROP,	/* name, victims */
 	IG_DROP_CASCADE,			/* identity of what was named, victims */
+	IG_BREAK_FREEZE,			/* rel or name, words, until, allow */
+	IG_RESET,					/* name = schema or role, words */
+	IG_WEAKEN_GUARD,			/* rel or name, words */
 	IG_UNPROTECT,				/* rel, name = class that is taken away */
 	IG_UNPREDICTED_WORK,		/* rel; the net: impact says what */
 	IG_TAKE_LOCKS,				/* rel, locks, held, work, blockers, no_timeout:
@@ -229,6 +232,10 @@ typedef struct IgChange
 	const char *identity;		/* object in words, quoted for a message */
 	const char *sql;			/* drops: this one as a statement of its own,
 								 * without ";"; NULL if it has none */
+	const char *words;			/* what is done, where the kind does not say */
+	const char *until;			/* when the freeze ends, in words */
+	const char *allow;			/* allowances, without which the statement
+								 * does not pass as a whole */
 	bool		is_new;			/* object is of this transaction (for what is
 								 * no relation; columns of an old table too) */
 	bool		concurrently;

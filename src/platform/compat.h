@@ -21,6 +21,7 @@
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 #include "utils/rel.h"
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
@@ -102,6 +103,29 @@ extern PGDLLEXPORT void _PG_init(void);
 #define ig_guc_malloc(size)		malloc(size)
 #define ig_guc_free(ptr)		free(ptr)
 #endif
+
+/*
+ * A setting by its name, or NULL; for what the server does not tell of it
+ * otherwise.  16 has a function for it; before, the table is sorted by name,
+ * but in an order of its own, and not looked at often.
+ */
+static inline struct config_generic *
+ig_guc_find(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, 0);
+#else
+	struct config_generic **settings = get_guc_variables();
+	int			count = GetNumConfigOptions();
+
+	for (int i = 0; i < count; i++)
+	{
+		if (pg_strcasecmp(settings[i]->name, name) == 0)
+			return settings[i];
+	}
+	return NULL;
+#endif
+}
 
 /* 17 turned the worker-kind tests into one family of macros. */
 #if PG_VERSION_NUM >= 170000

@@ -371,7 +371,9 @@ scan_allowance(const char **pos, void *item, const void *context)
 	rule = scan_word(pos);
 	if (rule[0] == '\0')
 		return complain_expected(*pos, "a rule");
-	if (is_listed(rule, names->families) || is_listed(rule, all_words))
+	/* a family may have the name of one of its rules */
+	if (!is_listed(rule, names->rules) &&
+		(is_listed(rule, names->families) || is_listed(rule, all_words)))
 	{
 		GUC_check_errdetail("An allowance names one rule, and \"%s\" stands for many.", rule);
 		return false;

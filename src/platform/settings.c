@@ -21,8 +21,10 @@
 #include "access/xact.h"
 #include "parser/scansup.h"
 #include "utils/guc.h"
+#include "utils/guc_tables.h"
 
 #include "platform/compat.h"
+#include "platform/freeze.h"
 #include "platform/settings.h"
 
 int			ig_guc_mode = IG_MODE_AUTO;
@@ -53,6 +55,7 @@ static char *financial_tables_string = NULL;
 static char *protected_tables_string = NULL;
 static char *protected_databases_string = NULL;
 static char *allow_string = NULL;
+static char *schema_freeze_string = NULL;
 
 static const struct config_enum_entry mode_options[] = {
 	{"auto", IG_MODE_AUTO, false},
@@ -90,6 +93,8 @@ static bool check_database_patterns(char **newval, void **extra, GucSource sourc
 static void assign_financial_tables(const char *newval, void *extra);
 static void assign_protected_tables(const char *newval, void *extra);
 static void assign_protected_databases(const char *newval, void *extra);
+static bool check_schema_freeze(char **newval, void **extra, GucSource source);
+static void assign_schema_freeze(const char *newval, void *extra);
 static bool check_reason(char **newval, void **extra, GucSource source);
 static bool check_allow(char **newval, void **extra, GucSource source);
 static void assign_allow(const char *newval, void *extra);
@@ -165,6 +170,39 @@ ig_mode_name(IgMode mode)
 	return "enforce";			/* keep compiler quiet */
 }
 
+const char *
+ig_environment_name(void)
+{
+	return environment_options[ig_guc_environment].name;
+}
+
+const char *
+ig_environment_source(void)
+{
+	const struct config_generic *setting = ig_guc_find("invariant_guard.environment");
+
+	switch (setting ? setting->source : PGC_S_DEFAULT)
+	{
+		case PGC_S_DEFAULT:
+		case PGC_S_DYNAMIC_DEFAULT:
+			return "which is the default where nothing is set";
+		case PGC_S_ENV_VAR:
+		case PGC_S_FILE:
+		case PGC_S_ARGV:
+		case PGC_S_GLOBAL:
+			return "as the server's configuration says";
+		case PGC_S_DATABASE:
+			return "as ALTER DATABASE has set it";
+		case PGC_S_USER:
+		case PGC_S_DATABASE_USER:
+			return "as ALTER ROLE has set it";
+		case PGC_S_CLIENT:
+			return "as the connection string says";
+		default:
+			return "as this session has set it";
+	}
+}
+
 /*
  * How findings are made and told.
  */
@@ -227,6 +265,23 @@ define_gate_settings(void)
 							 NULL,
 							 NULL,
 							 NULL);
+
+	/*
+	 * invariant_guard.schema_freeze holds the times in which only what adds
+	 * to the schema passes: '[2026-12-20, 2027-01-02)', several of them
+	 * separated by commas, or a multirange.  A bound that names no time zone
+	 * is UTC.
+	 */
+	DefineCustomStringVariable("invariant_guard.schema_freeze",
+							   "Sets the times in which only additive DDL passes.",
+							   "A list of ranges of time, as in [2026-12-20, 2027-01-02); UTC where no time zone is named.",
+							   &schema_freeze_string,
+							   "",
+							   PGC_SUSET,
+							   0,
+							   check_schema_freeze,
+							   assign_schema_freeze,
+							   NULL);
 
 	/*
 	 * invariant_guard.message_style puts, with "full", DETAIL and HINT into
@@ -472,6 +527,19 @@ static void
 assign_protected_databases(const char *newval, void *extra)
 {
 	ig_protected_databases = (const IgPatternList *) extra;
+}
+
+static bool
+check_schema_freeze(char **newval, void **extra, GucSource source)
+{
+	*extra = ig_parse_freezes(*newval);
+	return *extra != NULL;
+}
+
+static void
+assign_schema_freeze(const char *newval, void *extra)
+{
+	ig_freezes = (const IgFreezeList *) extra;
 }
 
 static bool

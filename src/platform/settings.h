@@ -98,4 +98,8 @@ extern bool ig_severity_lookup(const char *rule, const char *family, IgLevel *le
 extern const char *ig_level_name(IgLevel level);
 extern const char *ig_mode_name(IgMode mode);
 
+/* The environment that is set, and where the setting comes from: a clause. */
+extern const char *ig_environment_name(void);
+extern const char *ig_environment_source(void);
+
 #endif							/* IG_SETTINGS_H */

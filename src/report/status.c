@@ -74,6 +74,7 @@ static void put_row(ReturnSetInfo *rsinfo, const char *layer, bool in_force,
 static void put_hook_rows(ReturnSetInfo *rsinfo);
 static void put_event_trigger_row(ReturnSetInfo *rsinfo);
 static void put_login_row(ReturnSetInfo *rsinfo);
+static void put_session_row(ReturnSetInfo *rsinfo);
 static void put_mode_row(ReturnSetInfo *rsinfo);
 static void put_ledger_row(ReturnSetInfo *rsinfo);
 static LoadedBy how_loaded(void);
@@ -103,6 +104,7 @@ ig_sql_status(PG_FUNCTION_ARGS)
 	put_login_row(rsinfo);
 	put_row(rsinfo, "security labels", true,
 			"the provider is registered in this session", NULL);
+	put_session_row(rsinfo);
 	put_mode_row(rsinfo);
 	put_ledger_row(rsinfo);
 
@@ -262,6 +264,18 @@ put_login_row(ReturnSetInfo *rsinfo)
 	else
 		put_row(rsinfo, layer, true,
 				"enabled always: loads the library when a session connects", NULL);
+}
+
+/*
+ * Only where there is something to tell: triggers are silent in this session.
+ */
+static void
+put_session_row(ReturnSetInfo *rsinfo)
+{
+	if (SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
+		put_row(rsinfo, "session_replication_role", false,
+				"replica in this session",
+				"rows: triggers and rules that do not fire always are silent, those of foreign keys among them");
 }
 
 static void

@@ -56,9 +56,23 @@ ig_allowance_append_own(StringInfo items, const IgFinding *finding)
 							finding->object, NULL);
 }
 
+/*
+ * With what the statement needs as a whole, whichever of its findings is told.
+ */
+static const char *
+with_common(const IgFinding *finding, const char *items)
+{
+	const char *common = finding->change->allow;
+
+	if (common == NULL)
+		return items;
+	return items[0] == '\0' ? common : psprintf("%s, %s", items, common);
+}
+
 void
 ig_allowance_hint(IgFinding *finding, const char *items, const char *sql)
 {
+	items = with_common(finding, items);
 	ig_finding_hint(finding, "BEGIN;");
 	ig_finding_hint(finding, "SET LOCAL invariant_guard.reason = '...';");
 	ig_finding_hint(finding, "SET LOCAL invariant_guard.allow = %s;",
@@ -70,6 +84,7 @@ ig_allowance_hint(IgFinding *finding, const char *items, const char *sql)
 void
 ig_allowance_hint_session(IgFinding *finding, const char *items, const char *sql)
 {
+	items = with_common(finding, items);
 	ig_finding_hint(finding, "SET invariant_guard.reason = '...';");
 	ig_finding_hint(finding, "SET invariant_guard.allow = %s;",
 					quote_literal_cstr(items));

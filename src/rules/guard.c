@@ -16,6 +16,7 @@
 
 static void judge_unprotect(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_detach(IgFinding *finding, const IgChange *change);
+static void judge_self(const IgRule *rule, const IgChange *change, IgFindings *findings);
 
 static void
 judge_unprotect(const IgRule *rule, const IgChange *change, IgFindings *findings)
@@ -54,6 +55,21 @@ judge_detach(IgFinding *finding, const IgChange *change)
 				  true);
 }
 
+static void
+judge_self(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding = ig_finding_add(findings, rule, change,
+										 "cannot %s: that weakens the guard", change->words);
+
+	ig_finding_detail(finding, "%s", change->new_name);
+	if (change->sql == NULL || change->allow == NULL)
+		ig_allowance_hint_own(finding, NULL);
+	else if (change->concurrently)
+		ig_allowance_hint_session(finding, "", change->sql);
+	else
+		ig_allowance_hint(finding, "", change->sql);
+}
+
 static const IgRule rules[] = {
 	{
 		.name = "unprotect",
@@ -65,6 +81,17 @@ static const IgRule rules[] = {
 		.new_too = true,
 		.fixed = true,
 		.refuses = "taking the class financial or protected from a table, by DETACH PARTITION too",
+		.cure = "an allowance",
+	},
+	{
+		.name = "guard-self",
+		.sqlstate = ERRCODE_IG_GUARD_SELF,
+		.family = IG_FAMILY_GUARD,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_WEAKEN_GUARD),
+		.judge = judge_self,
+		.fixed = true,
+		.refuses = "what weakens the guard itself: the extension or a part of it dropped, altered or disabled, its triggers silenced, its library taken out of what is preloaded, session_replication_role = replica, event_triggers = off, LOAD of another library",
 		.cure = "an allowance",
 	},
 };

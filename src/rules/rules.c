@@ -26,6 +26,7 @@ static const IgRuleSet *const catalogue[] = {
 	&ig_rules_truncate,
 	&ig_rules_financial,
 	&ig_rules_discipline,
+	&ig_rules_environment,
 	&ig_rules_guard,
 };
 
@@ -340,7 +341,8 @@ ig_rule_effective_level(const IgRule *rule, IgLevel found, int classes)
 		return set;
 	if (rule->family == IG_FAMILY_WIPE && classes != 0)
 		return found;
-	if (rule->family == IG_FAMILY_COMPATIBILITY && (classes & IG_CLASS_FINANCIAL) != 0)
+	if ((rule->family == IG_FAMILY_COMPATIBILITY || rule->family == IG_FAMILY_ENVIRONMENT) &&
+		(classes & IG_CLASS_FINANCIAL) != 0)
 		return found;
 
 	return set;

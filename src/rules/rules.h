@@ -71,6 +71,7 @@ extern const IgRuleSet ig_rules_drop;
 extern const IgRuleSet ig_rules_truncate;
 extern const IgRuleSet ig_rules_financial;
 extern const IgRuleSet ig_rules_discipline;
+extern const IgRuleSet ig_rules_environment;
 extern const IgRuleSet ig_rules_guard;
 
 typedef void (*IgRuleVisitor) (const IgRule *rule, void *context);

@@ -128,12 +128,13 @@ lines_are(
 unlike($log, qr/ERROR|WARNING/, 'observe: no error');
 is($told, '', 'observe: the client is told nothing');
 
-# A statement with very many findings: the first ones, and how many more.
+# A statement with very many findings: the first ones, and how many more; one
+# is that they are so many.
 $node->safe_psql('shop', join('', map { "CREATE TABLE many_$_ (a int);" } 1 .. 40));
 ($log) = log_of('DROP TABLE ' . join(', ', map { "many_$_" } 1 .. 40));
 my @lines = lines_of($log);
 is(scalar(@lines), 22, 'a line of the first 21, and one more');
-is($lines[21], "refused 19 more by the same statement: $who", 'which counts the others');
+is($lines[21], "refused 20 more by the same statement: $who", 'which counts the others');
 
 # A name with a line break must not look like another entry of the log, and
 # one with quotes not like another part of the line.
