@@ -60,6 +60,7 @@ static void weaken(IgStatement *stmt, const IgChange *target, const char *words,
 				   const char *why);
 static void weaken_named(IgStatement *stmt, const char *name, const char *words,
 						 const char *why);
+static bool is_harmless(const char *name);
 static bool may_set(const char *name, AclMode privilege);
 static Oid	role_of(const RoleSpec *role);
 
@@ -385,7 +386,7 @@ self_system(IgStatement *stmt)
 		bool		listed;
 
 		if ((set->kind != VAR_RESET_ALL && pg_strcasecmp(set->name, name) != 0) ||
-			!may_set(name, ACL_ALTER_SYSTEM))
+			is_harmless(name) || !may_set(name, ACL_ALTER_SYSTEM))
 			continue;
 		listed = ig_library_is_listed(ig_stored_system_setting(name));
 		if (value != NULL && setting != NULL && setting->source <= PGC_S_ARGV)
@@ -420,7 +421,7 @@ self_stored(IgStatement *stmt, Oid database, Oid role, const VariableSetStmt *se
 		bool		listed;
 
 		if ((set->kind != VAR_RESET_ALL && pg_strcasecmp(set->name, name) != 0) ||
-			!may_set(name, ACL_SET))
+			is_harmless(name) || !may_set(name, ACL_SET))
 			continue;
 		listed = ig_library_is_listed(ig_stored_setting(database, role, name));
 		if (value != NULL && !listed)
@@ -474,6 +475,14 @@ weaken_named(IgStatement *stmt, const char *name, const char *words, const char 
 	change->sql = ig_source_statement(stmt);
 	change->concurrently = IsA(stmt->parsetree, AlterSystemStmt);
 	ig_statement_need(stmt, "guard-self", name, NULL);
+}
+
+/* Where the server preloads the library, sessions need not. */
+static bool
+is_harmless(const char *name)
+{
+	return strcmp(name, preload_settings[0]) != 0 &&
+		ig_library_is_listed(GetConfigOption(preload_settings[0], true, false));
 }
 
 /* May the current role set the setting, or would the server refuse it? */
