@@ -244,7 +244,7 @@ ALTER FUNCTION one STABLE;
 
 -- What resets a database: DROP SCHEMA public, of the last schema with tables,
 -- DROP OWNED, and more than five existing tables in one transaction
-SET invariant_guard.severity = 'wipe=off, compatibility=off';
+SET invariant_guard.severity = 'wipe=off, compatibility=off, discipline=off';
 \set VERBOSITY default
 DROP SCHEMA public;
 DROP SCHEMA public CASCADE;
@@ -256,7 +256,7 @@ DROP SCHEMA public CASCADE;
 ROLLBACK;
 RESET invariant_guard.environment;
 \set VERBOSITY terse
-SET invariant_guard.severity = 'wipe=off, compatibility=off, environment=warning';
+SET invariant_guard.severity = 'wipe=off, compatibility=off, discipline=off, environment=warning';
 CREATE SCHEMA "Shop";
 CREATE SCHEMA shelf;
 CREATE TABLE "Shop"."T 1" (id int);
@@ -277,7 +277,7 @@ BEGIN
 	END LOOP;
 END $$;
 SET LOCAL invariant_guard.mode = enforce;
-SET LOCAL invariant_guard.severity = 'wipe=off, compatibility=off, financial=off';
+SET LOCAL invariant_guard.severity = 'wipe=off, compatibility=off, discipline=off, financial=off';
 SAVEPOINT a;
 DROP SCHEMA shelf;
 DROP SCHEMA "Shop";
@@ -295,7 +295,7 @@ DROP SCHEMA another CASCADE;
 ROLLBACK;
 
 -- one by one in one transaction, in one statement, with savepoints that undo
-SET invariant_guard.severity = 'wipe=off, compatibility=off';
+SET invariant_guard.severity = 'wipe=off, compatibility=off, discipline=off';
 CREATE TABLE t1 (id int);
 CREATE TABLE t2 (id int);
 CREATE TABLE t3 (id int);

@@ -339,7 +339,7 @@ judge(void)
 	stmt.location = checker->raw->stmt_location;
 	stmt.length = checker->raw->stmt_len;
 	stmt.default_schema = checker->default_schema;
-	if (ig_statement_is_watched(node))
+	if (ig_statement_is_judged(node))
 	{
 		ig_statement_changes(&stmt);
 		ig_script_review(&stmt, doubt);
