@@ -81,6 +81,7 @@ OBJS = \
 	src/gate/record.o \
 	src/gate/rows_changed.o \
 	src/gate/script_alter.o \
+	src/gate/script_discipline.o \
 	src/gate/script_effect.o \
 	src/gate/script_effect_alter.o \
 	src/gate/script_opaque.o \

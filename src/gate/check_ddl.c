@@ -86,8 +86,9 @@ static Checker *checker = NULL;
 
 static Row *add_row(const char *level, const char *message);
 static void doubt(const char *object, int because, const char *detail);
-static void add_finding(const IgStatement *stmt, IgFinding *finding);
+static bool add_finding(const IgStatement *stmt, IgFinding *finding);
 static const char *lock_of(const IgStatement *stmt, const IgFinding *finding);
+static bool changes_rows(const Node *node);
 static Node *analyzed(Node *node);
 static void judge(void);
 static void effect(void);
@@ -270,7 +271,8 @@ lock_of(const IgStatement *stmt, const IgFinding *finding)
 	return GetLockmodeName(DEFAULT_LOCKMETHOD, mode);
 }
 
-static void
+/* A row for it; true if the gate would refuse the statement for it. */
+static bool
 add_finding(const IgStatement *stmt, IgFinding *finding)
 {
 	const IgChange *change = finding->change;
@@ -280,7 +282,7 @@ add_finding(const IgStatement *stmt, IgFinding *finding)
 	Row		   *row;
 
 	if (level == IG_LEVEL_OFF || ig_decide_allowance(finding) >= 0)
-		return;
+		return false;
 
 	row = add_row(ig_level_name(level), finding->message);
 	object = ig_decide_object(finding);
@@ -299,6 +301,7 @@ add_finding(const IgStatement *stmt, IgFinding *finding)
 		row->name = kept(change->rel->name);
 		row->new_name = kept(change->new_name);
 	}
+	return level == IG_LEVEL_ERROR && !row->waits;
 }
 
 /*
@@ -326,6 +329,7 @@ judge(void)
 	Node	   *node = analyzed(unconstify(Node *, checker->node));
 	IgStatement stmt = {0};
 	IgFindings	findings = {NIL};
+	bool		refused = false;
 	ListCell   *lc;
 
 	if (opaque != NULL)
@@ -347,7 +351,28 @@ judge(void)
 	ig_script_changes_label(&stmt);
 	ig_statement_findings(&stmt, &findings);
 	foreach(lc, findings.list)
+		refused |= add_finding(&stmt, (IgFinding *) lfirst(lc));
+
+	findings.list = NIL;
+	if (ig_statement_is_watched(node))
+		ig_script_discipline(&stmt, refused, &findings);
+	else if (checker->script->held != NIL && changes_rows(node))
+		doubt(NULL, 0,
+			  "It changes rows while the transaction holds strong locks; how many is known when it runs.");
+	foreach(lc, findings.list)
 		add_finding(&stmt, (IgFinding *) lfirst(lc));
+}
+
+/* By the commands that rule lock-held-while is about. */
+static bool
+changes_rows(const Node *node)
+{
+	const IgRule *rule = ig_rule_by_name("lock-held-while");
+
+	if (!IsA(node, InsertStmt) && !IsA(node, UpdateStmt) && !IsA(node, DeleteStmt) &&
+		!IsA(node, MergeStmt) && !(IsA(node, CopyStmt) && ((const CopyStmt *) node)->is_from))
+		return false;
+	return ig_rule_effective_level(rule, rule->level, 0) != IG_LEVEL_OFF;
 }
 
 static void
@@ -514,6 +539,7 @@ end_transaction(bool commit)
 	list_free_deep(checker->script->undo);
 	checker->script->undo = NIL;
 	checker->script->transaction++;
+	checker->script->held = NIL;
 	checker->savepoints = NIL;
 
 	AtEOXact_GUC(true, checker->nest_level);

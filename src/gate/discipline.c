@@ -30,11 +30,9 @@
 /* Who still holds a lock after this time is reported, in microseconds. */
 #define SECOND_LOOK		20000L
 
-static bool is_one_by_one(const Node *parsetree);
 static void read_enum_value(IgStatement *stmt);
 static bool is_concurrent(const IgStatement *stmt);
 static bool is_of_new_tables(const IgStatement *stmt);
-static List *strong_locks(const IgStatement *stmt);
 static bool is_refused(const IgFindings *findings);
 static List *not_held(List *locks);
 static List *conflicts(List *locks);
@@ -51,7 +49,7 @@ ig_discipline_judge(IgStatement *stmt, IgFindings *findings)
 	IgChange   *change;
 	bool		refused;
 
-	stmt->locks = strong_locks(stmt);
+	stmt->locks = ig_discipline_locks(stmt);
 	/* whoever says LOCK TABLE wants to wait, and does nothing else */
 	if (IsA(stmt->parsetree, LockStmt) || (stmt->locks == NIL && held == NIL))
 		return;
@@ -64,7 +62,7 @@ ig_discipline_judge(IgStatement *stmt, IgFindings *findings)
 	change = palloc0(sizeof(IgChange));
 	change->kind = IG_TAKE_LOCKS;
 	change->locks = refused ? NIL : stmt->locks;
-	change->one_by_one = is_one_by_one(stmt->parsetree);
+	change->one_by_one = ig_discipline_is_one_by_one(stmt->parsetree);
 	change->held = held;
 	change->work = stmt->changes;
 	change->rel = ((const IgTableLock *) linitial(stmt->locks ? stmt->locks : held))->rel;
@@ -111,8 +109,8 @@ ig_discipline_end(IgStatement *stmt)
 /*
  * Does it work on many relations, each in a transaction of its own?
  */
-static bool
-is_one_by_one(const Node *parsetree)
+bool
+ig_discipline_is_one_by_one(const Node *parsetree)
 {
 	switch (nodeTag(parsetree))
 	{
@@ -253,8 +251,8 @@ is_of_new_tables(const IgStatement *stmt)
 /*
  * Those of the statement's locks that keep others from writing.
  */
-static List *
-strong_locks(const IgStatement *stmt)
+List *
+ig_discipline_locks(const IgStatement *stmt)
 {
 	List	   *strong = NIL;
 	ListCell   *lc;

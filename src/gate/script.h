@@ -120,6 +120,8 @@ typedef struct IgScript
 	List	   *undo;
 	List	   *keys;			/* of IgScriptKey */
 	List	   *dropped;		/* of RangeVar: names of relations */
+	List	   *held;			/* of IgTableLock: by the present transaction */
+	List	   *enum_values;	/* of IgTouch: name is the type */
 	char	   *confused;		/* from here on nothing can be told, because */
 	intptr_t	confused_at;
 	intptr_t	schema_facts;	/* grows with each */
@@ -181,6 +183,10 @@ extern void ig_script_name_other(IgNameKind kind, List *names, bool present,
 /* script_review.c: the changes of a statement, by the overlay too */
 typedef void (*IgScriptDoubt) (const char *object, int because, const char *detail);
 extern void ig_script_review(IgStatement *stmt, IgScriptDoubt doubt);
+
+/* script_discipline.c: what the transaction holds, and has added */
+extern void ig_script_discipline(IgStatement *stmt, bool refused, IgFindings *findings);
+extern void ig_script_note_enum_value(const AlterEnumStmt *alter);
 
 /* script_opaque.c: does the statement do what cannot be seen?  Says what. */
 extern const char *ig_script_opaque(const Node *parsetree);

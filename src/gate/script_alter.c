@@ -58,6 +58,7 @@ static void alter_type(Review *review, const char *column);
 static void set_not_null(Review *review, const char *column);
 static void primary_key(Review *review, const Constraint *con);
 static void column_state(Review *review, IgChangeKind kind, const char *column);
+static void validate(Review *review, const char *name);
 static void drop_constraint(Review *review, const char *name);
 static void attach(Review *review, const PartitionCmd *cmd);
 static void storage(Review *review);
@@ -154,6 +155,9 @@ review_command(Review *review, const AlterTableCmd *cmd)
 					 ((Constraint *) cmd->def)->keys != NIL &&
 					 !((Constraint *) cmd->def)->skip_validation)
 				set_not_null(review, strVal(linitial(((Constraint *) cmd->def)->keys)));
+			break;
+		case AT_ValidateConstraint:
+			validate(review, cmd->name);
 			break;
 		case AT_DropConstraint:
 			drop_constraint(review, cmd->name);
@@ -482,6 +486,25 @@ column_state(Review *review, IgChangeKind kind, const char *column)
 		return;
 	take_out(review, change_of(review, kind, column, NULL));
 	doubt_column(review, column, touch, "That statement makes or changes the column.");
+}
+
+/*
+ * VALIDATE of a constraint that the script added reads the rows, unless it was
+ * valid from the start or is by now.
+ */
+static void
+validate(Review *review, const char *name)
+{
+	IgChange   *change = change_of(review, IG_VALIDATE_CONSTRAINT, NULL, name);
+	const IgTouch *touch = ig_script_touched(review->rel->relid,
+											 IG_TOUCH_BIT(IG_TOUCH_ADD_CONSTRAINT) |
+											 IG_TOUCH_BIT(IG_TOUCH_VALIDATE), name);
+
+	if (change == NULL || touch == NULL)
+		return;
+	change->in_use = touch->kind == IG_TOUCH_ADD_CONSTRAINT &&
+		((const Constraint *) touch->node)->skip_validation;
+	change->added_here = change->in_use && ig_script_is_new(touch);
 }
 
 static void

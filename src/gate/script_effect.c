@@ -129,6 +129,7 @@ effect_on_type(const Node *parsetree)
 					   parsetree);
 			break;
 		case T_AlterEnumStmt:
+			ig_script_note_enum_value((const AlterEnumStmt *) parsetree);
 			name_other(IG_NAME_TYPE, ((const AlterEnumStmt *) parsetree)->typeName, parsetree);
 			break;
 		case T_AlterDomainStmt:

@@ -177,6 +177,8 @@ extern List *ig_owned_objects(Oid roleid);
 /* discipline.c: the locks that the statement takes, and what goes with them */
 extern void ig_discipline_judge_enum(IgStatement *stmt);
 extern void ig_discipline_judge(IgStatement *stmt, struct IgFindings *findings);
+extern List *ig_discipline_locks(const IgStatement *stmt);
+extern bool ig_discipline_is_one_by_one(const Node *parsetree);
 extern void ig_discipline_begin(IgStatement *stmt);
 extern void ig_discipline_end(IgStatement *stmt);
 
