@@ -58,7 +58,7 @@ is_existing(const RangeVar *rv, const char *default_schema)
 	if (default_schema != NULL)
 		return OidIsValid(get_relname_relid(rv->relname,
 											get_namespace_oid(default_schema, true)));
-	return OidIsValid(get_relname_relid(rv->relname, RangeVarGetCreationNamespace(rv)));
+	return OidIsValid(get_relname_relid(rv->relname, ig_relation_creation_namespace(rv)));
 }
 
 static IgChange *

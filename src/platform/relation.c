@@ -155,6 +155,21 @@ ig_relation_lookup_in(const RangeVar *rv, const char *default_schema)
 }
 
 /*
+ * The schema in which an unqualified name would be created.  InvalidOid where
+ * there is none: the server says so, with the place in the statement.
+ */
+Oid
+ig_relation_creation_namespace(const RangeVar *rv)
+{
+	List	   *path;
+
+	if (rv->relpersistence == RELPERSISTENCE_TEMP)
+		return LookupNamespaceNoError("pg_temp");
+	path = fetch_search_path(false);
+	return path != NIL ? linitial_oid(path) : InvalidOid;
+}
+
+/*
  * A relation that the statement is about to create.
  */
 IgRelation *
@@ -176,7 +191,7 @@ ig_relation_to_be(const RangeVar *rv, const char *default_schema, char relkind)
 	else if (ig_relation_overlay != NULL)
 		rel->schema = ig_relation_overlay->creation_schema(rv);
 	else
-		rel->schema = get_namespace_name(RangeVarGetCreationNamespace(rv));
+		rel->schema = get_namespace_name(ig_relation_creation_namespace(rv));
 
 	if (rel->schema == NULL)
 		rel->schema = "";

@@ -76,6 +76,7 @@ extern bool ig_relation_is_foretold(Oid relid);
 extern IgRelation *ig_relation_load(Oid relid);
 extern IgRelation *ig_relation_lookup(const RangeVar *rv);
 extern IgRelation *ig_relation_lookup_in(const RangeVar *rv, const char *default_schema);
+extern Oid	ig_relation_creation_namespace(const RangeVar *rv);
 extern IgRelation *ig_relation_to_be(const RangeVar *rv, const char *default_schema,
 									 char relkind);
 extern IgRelation *ig_relation_copy(const IgRelation *rel);
