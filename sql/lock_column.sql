@@ -251,6 +251,18 @@ FROM (VALUES
 	('ALTER TABLE parent ALTER a TYPE bigint'),
 	('ALTER TABLE "My ""T""" ALTER "My col" TYPE bigint'),
 	('ALTER FOREIGN TABLE ft ALTER id TYPE bigint')) v (s);
+-- NOT NULL apart from the column that is added is checked row by row
+SELECT s AS statement, refused_by(s)
+FROM (VALUES
+	('ALTER TABLE t ADD apart int DEFAULT 5, ALTER apart SET NOT NULL'),
+	('ALTER TABLE t ALTER apart SET NOT NULL, ADD apart text DEFAULT ''x'''),
+	('ALTER TABLE t ADD apart int, ALTER apart SET NOT NULL'),
+	('ALTER TABLE t ADD apart int NOT NULL DEFAULT 5, ALTER apart SET NOT NULL'),
+	('ALTER TABLE t ADD apart int NOT NULL DEFAULT 5')) v (s);
+\set VERBOSITY default
+ALTER TABLE v ADD COLUMN apart varchar(10) DEFAULT 'x', ALTER COLUMN apart SET NOT NULL;
+\set VERBOSITY terse
+SELECT cure('ALTER TABLE v ADD COLUMN apart varchar(10) DEFAULT ''x'', ALTER COLUMN apart SET NOT NULL') \gexec
 -- what would forbid the change is dropped first by the same statement
 CREATE TABLE tied (a text DEFAULT 'x', b int, c int, d int GENERATED ALWAYS AS (b + 1) STORED,
 				   e int GENERATED ALWAYS AS (c + 1) STORED, f int);

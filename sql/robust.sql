@@ -174,6 +174,12 @@ CREATE TABLE range1 PARTITION OF ranges FOR VALUES FROM (0) TO (10);
 CREATE TABLE range2 PARTITION OF ranges (b WITH OPTIONS GENERATED ALWAYS AS IDENTITY)
 	FOR VALUES FROM (5) TO (15);
 
+-- so does a column for what has none, with a bad default as well
+CREATE VIEW overlook AS SELECT a FROM ranges;
+ALTER TABLE overlook ADD COLUMN c int DEFAULT 'x';
+ALTER SEQUENCE ranges ADD COLUMN c int DEFAULT 'x';
+ALTER TABLE ranges ADD COLUMN c int DEFAULT 'x' DEFAULT 1;
+
 -- constraints and defaults of others are not run before the server has looked
 -- who owns the table
 CREATE ROLE regress_robust_owner;

@@ -43,17 +43,21 @@ typedef struct AlterContext
 	IgRelation *named;			/* rel, or the composite type that it is OF */
 	LOCKMODE	lock;
 	List	   *dropped_constraints;	/* of char * */
-	List	   *made_not_null;	/* of char *: SET NOT NULL, or in a key */
+	List	   *made_not_null;	/* of char *: by SET NOT NULL, or from 18 on by a
+								 * constraint */
+	List	   *unchecked;		/* of char *: those of them that are NOT VALID */
 	List	   *made_nullable;	/* of char *: DROP NOT NULL */
 	List	   *keyed;			/* of char *: in a PRIMARY KEY that is added */
 	List	   *added;			/* of char *: columns that it adds */
 	bool		drops_first;	/* a column, a default or a generation expression */
 } AlterContext;
 
+static bool fits_verb(ObjectType verb, char relkind);
 static void read_context(AlterContext *context, const AlterTableStmt *alter);
 static bool is_named(List *names, const char *name);
 static IgChange *column_change(AlterContext *context, IgChangeKind kind, const char *column);
 static void add_column(AlterContext *context, const AlterTableCmd *cmd);
+static void note_made_not_null(AlterContext *context, const IgChange *added);
 static void alter_column_type(AlterContext *context, const AlterTableCmd *cmd);
 static void forget_dropped(AlterContext *context, IgImpact *impact);
 static List *without_name(List *names, const char *name);
@@ -85,7 +89,8 @@ ig_changes_alter_table(IgStatement *stmt)
 
 	context.stmt = stmt;
 	context.rel = ig_relation_lookup(alter->relation);
-	if (context.rel == NULL || !ig_relation_is_owned(context.rel->relid))
+	if (context.rel == NULL || !ig_relation_is_owned(context.rel->relid) ||
+		!fits_verb(alter->objtype, context.rel->relkind))
 		return;
 
 	context.named = context.rel;
@@ -114,6 +119,32 @@ ig_changes_alter_table(IgStatement *stmt)
 		ig_changes_heirs(stmt);
 }
 
+/*
+ * Is it a relation of which this statement may speak?  If not, the server says
+ * so before it looks at the sub-commands (RangeVarCallbackForAlterRelation).
+ */
+static bool
+fits_verb(ObjectType verb, char relkind)
+{
+	switch (verb)
+	{
+		case OBJECT_VIEW:
+			return relkind == RELKIND_VIEW;
+		case OBJECT_MATVIEW:
+			return relkind == RELKIND_MATVIEW;
+		case OBJECT_SEQUENCE:
+			return relkind == RELKIND_SEQUENCE;
+		case OBJECT_FOREIGN_TABLE:
+			return relkind == RELKIND_FOREIGN_TABLE;
+		case OBJECT_TYPE:
+			return relkind == RELKIND_COMPOSITE_TYPE;
+		case OBJECT_INDEX:
+			return relkind == RELKIND_INDEX || relkind == RELKIND_PARTITIONED_INDEX;
+		default:
+			return relkind != RELKIND_COMPOSITE_TYPE;
+	}
+}
+
 static void
 read_context(AlterContext *context, const AlterTableStmt *alter)
 {
@@ -139,10 +170,17 @@ read_context(AlterContext *context, const AlterTableStmt *alter)
 		{
 			const Constraint *con = castNode(Constraint, cmd->def);
 
-			if (con->contype != CONSTR_PRIMARY)
-				continue;
 			foreach(lk, con->keys)
-				context->keyed = lappend(context->keyed, strVal(lfirst(lk)));
+			{
+				char	   *name = strVal(lfirst(lk));
+
+				if (con->contype == CONSTR_PRIMARY)
+					context->keyed = lappend(context->keyed, name);
+				else if (con->contype == CONSTR_NOTNULL)
+					context->made_not_null = lappend(context->made_not_null, name);
+				if (con->contype == CONSTR_NOTNULL && con->skip_validation)
+					context->unchecked = lappend(context->unchecked, name);
+			}
 		}
 	}
 }
@@ -193,12 +231,18 @@ add_column(AlterContext *context, const AlterTableCmd *cmd)
 	if (context->rel->is_partition ||
 		(OidIsValid(context->rel->of_type) && context->named == context->rel))
 		return;					/* the server adds it from above only */
+	if (context->rel->relkind != RELKIND_RELATION &&
+		context->rel->relkind != RELKIND_PARTITIONED_TABLE &&
+		context->rel->relkind != RELKIND_FOREIGN_TABLE &&
+		context->rel->relkind != RELKIND_COMPOSITE_TYPE)
+		return;					/* a view: the server says so before it looks at defaults */
 
 	change = ig_change_add(context->stmt, IG_ADD_COLUMN, context->rel);
 	change->column = def->colname;
 	change->impact.lock = context->lock;
 	change->new_column = ig_new_column(context->stmt, context->rel, def, true,
 									   &change->impact);
+	note_made_not_null(context, change);
 	if (is_named(context->keyed, def->colname))
 		change->new_column->in_key = true;
 	if (change->new_column->in_key || is_named(context->made_not_null, def->colname))
@@ -206,6 +250,30 @@ add_column(AlterContext *context, const AlterTableCmd *cmd)
 	if (!ig_relation_holds_rows(context->rel))
 		change->impact.rewrite = false;
 	ig_changes_foreign_key(context->stmt, change);
+}
+
+/*
+ * NOT NULL in the definition of a column with a default costs nothing, but as
+ * a sub-command of its own it is checked row by row.
+ */
+static void
+note_made_not_null(AlterContext *context, const IgChange *added)
+{
+	IgNewColumn *column = added->new_column;
+	IgChange   *change;
+
+	if (column->not_null || !column->has_default || added->impact.rewrite ||
+		!is_named(context->made_not_null, added->column) ||
+		is_named(context->unchecked, added->column) ||
+		!ig_relation_holds_rows(context->rel))
+		return;
+
+	change = ig_change_add(context->stmt, IG_SET_NOT_NULL, context->rel);
+	change->column = added->column;
+	change->new_column = column;
+	change->impact.lock = context->lock;
+	change->impact.scan = true;
+	change->impact.reason = "the column is added without NOT NULL, which follows as a sub-command of its own";
 }
 
 static void

@@ -181,6 +181,8 @@ column_constraints(IgStatement *stmt, IgRelation *rel, const ColumnDef *def,
 				column->not_null = true;
 				break;
 			case CONSTR_DEFAULT:
+				if (*raw_default != NULL)
+					column->has_default = true; /* twice: not looked into */
 				*raw_default = con->raw_expr;
 				break;
 			case CONSTR_IDENTITY:

@@ -27,7 +27,8 @@ typedef enum IgChangeKind
 	IG_DROP_COLUMN,				/* rel, column, attnum */
 	IG_ALTER_COLUMN_TYPE,		/* rel, column, attnum, type_change */
 	IG_SET_EXPRESSION,			/* rel, column, attnum (17+) */
-	IG_SET_NOT_NULL,			/* rel, column, attnum */
+	IG_SET_NOT_NULL,			/* rel, column, attnum; or new_column, where the
+								 * same statement adds it */
 	IG_DROP_NOT_NULL,			/* rel, column, attnum */
 	IG_DROP_DEFAULT,			/* rel, column, attnum */
 

@@ -369,7 +369,14 @@ judge_set_not_null(const IgRule *rule, const IgChange *change, IgFindings *findi
 					  "No validated constraint proves that the column holds no null",
 					  change->impact.reason ? change->impact.reason : "");
 	ig_finding_detail_table(finding, change->rel, change->impact.lock);
-	ig_cure_not_null(finding, change->rel, change->column);
+	if (change->new_column == NULL)
+		ig_cure_not_null(finding, change->rel, change->column);
+	else if (change->new_column->type_sql != NULL)
+		ig_finding_hint(finding, "ALTER TABLE %s ADD COLUMN %s %s%s%s NOT NULL;",
+						ig_relation_quoted(change->rel), quote_identifier(change->column),
+						change->new_column->type_sql,
+						change->new_column->default_sql ? " DEFAULT " : "",
+						change->new_column->default_sql ? change->new_column->default_sql : "");
 }
 
 static void
