@@ -657,7 +657,7 @@ judge(const char *sql, const Outcome *guarded, const Outcome *plain)
 	}
 	/* of two mistakes in one statement the gate may meet another one first */
 	if (strcmp(guarded->state, "00000") != 0 && strcmp(plain->state, "00000") != 0 &&
-		strncmp(guarded->state, "XX", 2) != 0 && strpbrk(sql, ",;") != NULL)
+		strncmp(guarded->state, "XX", 2) != 0 && (strpbrk(sql, ",;") != NULL || strstr(sql, "PARTITION OF") != NULL))
 	{
 		ndouble++;
 		return true;

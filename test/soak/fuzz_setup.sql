@@ -128,8 +128,8 @@ CREATE FUNCTION watch.look() RETURNS TABLE (tab text, aspect text, value text) L
 	SELECT w.name, 'trigger', format('%s %s %s', t.oid, CASE WHEN tgenabled IN ('O', 'A') THEN 'fires' END, tgfoid)
 		FROM watch.tables w JOIN pg_trigger t ON tgrelid = w.oid WHERE NOT tgisinternal AND w.class = 'financial'
 	UNION ALL
-	SELECT w.name, 'policy', format('%s %s %s', polname, polroles, pg_get_expr(polqual, polrelid))
-		FROM watch.tables w JOIN pg_policy ON polrelid = w.oid WHERE w.class = 'financial'
+	SELECT w.name, 'policy', format('%s %s %s', k.oid, polroles, pg_get_expr(polqual, polrelid))
+		FROM watch.tables w JOIN pg_policy k ON polrelid = w.oid WHERE w.class = 'financial'
 	UNION ALL
 	SELECT w.name, 'constraint', format('%s %s', k.oid, contype)
 		FROM watch.tables w JOIN pg_constraint k ON conrelid = w.oid WHERE w.class <> 'ordinary' AND contype IN ('c', 'u', 'p', 'f', 'x')
