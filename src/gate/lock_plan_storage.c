@@ -118,9 +118,13 @@ ig_plan_reindex(IgLockPlan *plan)
 	}
 	else if (relkind == RELKIND_PARTITIONED_TABLE)
 	{
-		ig_plan_add_tree(plan, relid, ShareLock);
 		foreach(lc, ig_inheritors(relid, NULL))
+		{
+			/* also concurrently, for a moment, those below it */
+			if (lfirst_oid(lc) != relid)
+				ig_plan_add(plan, lfirst_oid(lc), ShareLock);
 			reindex_table(plan, lfirst_oid(lc), concurrently);
+		}
 	}
 	else if (relkind == RELKIND_INDEX || relkind == RELKIND_PARTITIONED_INDEX)
 	{

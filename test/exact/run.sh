@@ -43,7 +43,8 @@ select what, count(*) from exact.differences group by what order by what;
 select * from exact.differences order by id limit 20;
 SQL
 psql -Xq "$@" -v trace_library="$work/trace" \
-	-f statement_schema.sql -f statement_frame.sql -f statement_cases.sql -c 'call exact_ddl.run()'
+	-f statement_schema.sql -f statement_frame.sql -f statement_cases.sql -c 'call exact_ddl.run()' \
+	-f statement_real.sql
 psql -XAtq "$@" <<'SQL'
 select format('%s statements, %s refused by the server, %s locks on existing relations, %s rewrites, %s rebuilds, %s scans, %s findings, %s known differences',
 	(select count(*) from exact_ddl.outcomes), (select count(failed) from exact_ddl.outcomes),
@@ -51,9 +52,13 @@ select format('%s statements, %s refused by the server, %s locks on existing rel
 	count(*) filter (where did_scan), (select sum(observed) from exact_ddl.outcomes),
 	(select count(*) from exact_ddl.known))
 from exact_ddl.compared;
+select format('%s statements with transactions of their own, %s locks on existing relations',
+	(select count(*) from exact_ddl.real where done is not null), count(*))
+from exact_ddl.real_locks;
 \x
 select * from exact_ddl.unexplained order by what, statement, relation limit 20;
 SQL
 test "$(psql -XAtq "$@" -c 'select count(*) from exact.differences')" = 0 &&
 	test "$(psql -XAtq "$@" -c 'select count(*) from exact_ddl.unexplained')" = 0 &&
-	test "$(psql -XAtq "$@" -c 'select sum(observed) > 100 from exact_ddl.outcomes')" = t
+	test "$(psql -XAtq "$@" -c 'select sum(observed) > 100 from exact_ddl.outcomes')" = t &&
+	test "$(psql -XAtq "$@" -c 'select count(*) > 50 from exact_ddl.real_locks')" = t

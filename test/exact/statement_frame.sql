@@ -57,6 +57,10 @@ create table exact_ddl.known (
 	until int not null default 99,
 	primary key (statement, relation, what));
 
+-- what was found otherwise: statement_real.sql
+create table exact_ddl.more_differences (
+	id int, statement text, relation text, what text, said text, did text);
+
 create view exact_ddl.files as
 select c.oid, c.relname::text as name, c.relkind, pg_relation_filenode(c.oid) as file,
 	pg_stat_get_xact_numscans(c.oid) as scans, i.indrelid, c.relpersistence
@@ -237,6 +241,8 @@ where w.said is distinct from w.did
 	and (w.what = 'lock' or v.statement not like 'truncate%')
 	-- what the statement's own query reads is for the planner to say
 	and (w.what <> 'scan' or said_scan or v.statement !~ '^(create .* as select|refresh)')
+union all
+select * from exact_ddl.more_differences
 union all
 select o.id, c.statement, '', 'error', o.refused, o.failed
 from exact_ddl.outcomes o join exact_ddl.cases c using (id)

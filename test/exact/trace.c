@@ -13,6 +13,8 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -28,6 +30,38 @@ static bool tracing = false;
 static List *trace = NIL;
 
 static void
+remember(char *what)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	trace = lappend(trace, pstrdup(what));
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * All locks on relations that this session holds: "lock 16384 ShareLock".
+ */
+static void
+collect_locks(void)
+{
+	LockData   *data = GetLockStatusData();
+
+	for (int i = 0; i < data->nelements; i++)
+	{
+		const LockInstanceData *lock = &data->locks[i];
+
+		if (lock->pid != MyProcPid || lock->locktag.locktag_type != LOCKTAG_RELATION)
+			continue;
+		for (LOCKMODE mode = ShareUpdateExclusiveLock; mode <= AccessExclusiveLock; mode++)
+		{
+			if (lock->holdMask & LOCKBIT_ON(mode))
+				remember(psprintf("lock %u %s", lock->locktag.locktag_field2,
+								  GetLockmodeName(DEFAULT_LOCKMETHOD, mode)));
+		}
+	}
+}
+
+static void
 collect(ErrorData *edata)
 {
 	static const char *const watched[] = {
@@ -35,18 +69,20 @@ collect(ErrorData *edata)
 		"validating foreign key constraint", "invariant_guard: observed"
 	};
 
+	/* a statement that commits by itself says so before it lets go: DEBUG5 */
+	if (tracing && edata->elevel < DEBUG1)
+	{
+		edata->output_to_server = false;
+		if (strncmp(edata->message, "CommitTransaction(", 18) == 0)
+			collect_locks();
+	}
 	if (tracing && (edata->elevel == DEBUG1 || edata->elevel == LOG))
 	{
 		edata->output_to_server = false;
 		for (int i = 0; i < lengthof(watched); i++)
 		{
 			if (strncmp(edata->message, watched[i], strlen(watched[i])) == 0)
-			{
-				MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-				trace = lappend(trace, pstrdup(edata->message));
-				MemoryContextSwitchTo(old);
-			}
+				remember(edata->message);
 		}
 	}
 	if (next_emit_log_hook)
