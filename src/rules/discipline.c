@@ -408,6 +408,12 @@ judge_validate(const IgRule *rule, const IgChange *change, IgFindings *findings)
 							   change->constraint->definition);
 		return;
 	}
+	if (!OidIsValid(get_relation_constraint_oid(change->rel->relid, change->name, true)))
+	{
+		ig_finding_hint(finding,
+						"-- ADD CONSTRAINT ... NOT VALID alone, and VALIDATE CONSTRAINT in another transaction");
+		return;
+	}
 	ig_finding_hint(finding, "-- after COMMIT of ADD CONSTRAINT ... NOT VALID, in another transaction:");
 	ig_finding_hint(finding, "ALTER TABLE %s VALIDATE CONSTRAINT %s;",
 					ig_relation_quoted(change->rel), quote_identifier(change->name));
