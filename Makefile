@@ -109,6 +109,8 @@ OBJS = \
 	src/rules/index.o \
 	src/rules/partition.o \
 	src/rules/rename.o \
+	src/rules/replace_constraint.o \
+	src/rules/replace_object.o \
 	src/rules/rules.o \
 	src/rules/table.o \
 	src/rules/truncate.o \

@@ -192,6 +192,8 @@ SELECT * FROM judge('ALTER TABLE t RENAME TO things; CREATE VIEW t AS SELECT 1',
 SELECT * FROM judge('ALTER TABLE t RENAME TO things; ALTER TABLE things RENAME TO t');
 SELECT * FROM judge('ALTER TABLE t RENAME TO a; ALTER TABLE a RENAME TO b; CREATE VIEW t AS SELECT 1');
 SELECT * FROM judge('ALTER TABLE t RENAME TO things; CREATE VIEW t AS SELECT 1; CREATE INDEX ON things (a); TRUNCATE t');
+-- what else a replacement would acquit shows only when it runs
+SELECT * FROM judge('ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ALTER COLUMN b DROP DEFAULT');
 SELECT * FROM judge('DROP TABLE parent; CREATE INDEX ON parent (id)');
 SELECT * FROM judge('ALTER TABLE parent SET SCHEMA public; TRUNCATE parent; TRUNCATE public.parent');
 SELECT * FROM judge('ALTER TABLE nothing ADD COLUMN a int; ALTER TABLE IF EXISTS nothing ADD COLUMN a int; DROP TABLE nothing; DROP TABLE IF EXISTS nothing');

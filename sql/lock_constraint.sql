@@ -243,21 +243,18 @@ COMMIT;
 -- drop-enforced-constraint
 --
 \set VERBOSITY default
-BEGIN;
+-- in a transaction it waits for the commit: see commit.sql
+SET invariant_guard.severity = 'drop-enforced-constraint=error';
 ALTER TABLE t DROP CONSTRAINT a_positive;
-ROLLBACK;
 \set VERBOSITY terse
-SELECT s AS statement, refused_by(s)
-FROM (VALUES
-	('ALTER TABLE t DROP CONSTRAINT a_positive'),
-	('ALTER TABLE t DROP CONSTRAINT t_a_key'),
-	('ALTER TABLE t DROP CONSTRAINT t_ref'),
-	('ALTER TABLE t DROP CONSTRAINT t_r'),
-	('ALTER TABLE t DROP CONSTRAINT t_pkey'),
-	('ALTER TABLE t DROP CONSTRAINT IF EXISTS nobody'),
-	('ALTER TABLE t DROP CONSTRAINT nobody'),
-	('ALTER TABLE parent DROP CONSTRAINT parent_check'),
-	('ALTER TABLE t DROP CONSTRAINT t_ref, ADD CONSTRAINT t_ref FOREIGN KEY (a) REFERENCES ref NOT VALID')) v (s);
+ALTER TABLE t DROP CONSTRAINT t_a_key;
+ALTER TABLE t DROP CONSTRAINT t_ref;
+ALTER TABLE t DROP CONSTRAINT t_r;
+ALTER TABLE t DROP CONSTRAINT t_pkey;
+ALTER TABLE t DROP CONSTRAINT IF EXISTS nobody;
+ALTER TABLE t DROP CONSTRAINT nobody;
+ALTER TABLE parent DROP CONSTRAINT parent_check;
+RESET invariant_guard.severity;
 -- what SET NOT NULL needed has done its work
 ALTER TABLE proved DROP CONSTRAINT proved_id_check;
 -- an error on a guarded table

@@ -152,7 +152,7 @@ ig_decide(IgFindings *findings)
 			ig_transaction_note_allowance(allowance);
 			outcome = IG_ALLOWED;
 		}
-		else if (findings->may_wait && finding->rule->acquitted)
+		else if (ig_pending_waits(finding, findings->may_wait))
 		{
 			waiting = lappend(waiting, finding);
 			continue;

@@ -4,7 +4,7 @@
  *	  Findings that wait for the end of the transaction.
  *
  * What a finding points to lives only as long as its statement, so a copy is
- * made of what deciding needs: the texts, and the relation's name and classes.
+ * made of what deciding needs: the texts, and what identifies the object.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,14 +29,32 @@ bool		ig_pending_exists = false;
 /* In the transaction's memory, in order of time. */
 static List *pending = NIL;
 
+static bool has_given_name(const IgChange *change, const IgRelation *rel);
+
 static char *
 copied(const char *string)
 {
 	return string ? pstrdup(string) : NULL;
 }
 
+bool
+ig_pending_waits(IgFinding *finding, bool more_follows)
+{
+	const IgRule *rule = finding->rule;
+	MemoryContext old;
+
+	if (rule->acquitted == NULL || !(more_follows || rule->early))
+		return false;
+
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	finding->note = rule->note(finding->change);
+	MemoryContextSwitchTo(old);
+	return finding->note != NULL &&
+		(more_follows || rule->acquitted(finding->change, finding->note));
+}
+
 /*
- * Keep a finding of a relation until the transaction's end.
+ * Keep a finding until the transaction's end.
  */
 void
 ig_pending_add(const IgFinding *finding, const char *statement)
@@ -47,7 +65,11 @@ ig_pending_add(const IgFinding *finding, const char *statement)
 	IgFinding  *copy = palloc(sizeof(IgFinding));
 
 	change->kind = finding->change->kind;
-	change->rel = ig_relation_copy(finding->change->rel);
+	change->rel = finding->change->rel ? ig_relation_copy(finding->change->rel) : NULL;
+	change->address = finding->change->address;
+	change->name = copied(finding->change->name);
+	change->column = copied(finding->change->column);
+	change->attnum = finding->change->attnum;
 	change->new_name = copied(finding->change->new_name);
 
 	*copy = *finding;
@@ -76,21 +98,41 @@ ig_pending_add(const IgFinding *finding, const char *statement)
 static bool
 is_name_of_this_transaction(const Pending *entry)
 {
-	const IgRelation *rel = entry->finding->change->rel;
+	const IgChange *lost = entry->finding->change;
 	ListCell   *lc;
+
+	if (lost->rel == NULL ||
+		(lost->kind != IG_RENAME_TABLE && lost->kind != IG_SET_SCHEMA &&
+		 lost->kind != IG_DROP_VIEW))
+		return false;
 
 	foreach(lc, pending)
 	{
 		const Pending *earlier = (const Pending *) lfirst(lc);
-		const IgChange *change = earlier->finding->change;
 
 		if (earlier == entry)
 			return false;
-		if (change->rel->relid == rel->relid && change->new_name != NULL &&
-			strcmp(change->new_name, rel->name) == 0)
+		if (has_given_name(earlier->finding->change, lost->rel))
 			return true;
 	}
 	return false;
+}
+
+/* Did the change give the relation the schema and name that it has there? */
+static bool
+has_given_name(const IgChange *change, const IgRelation *rel)
+{
+	const char *schema;
+	const char *name;
+
+	if (change->rel == NULL || change->rel->relid != rel->relid)
+		return false;
+	if (change->kind != IG_RENAME_TABLE && change->kind != IG_SET_SCHEMA)
+		return false;
+
+	schema = change->kind == IG_SET_SCHEMA ? change->new_name : change->rel->schema;
+	name = change->kind == IG_RENAME_TABLE ? change->new_name : change->rel->name;
+	return strcmp(schema, rel->schema) == 0 && strcmp(name, rel->name) == 0;
 }
 
 void
@@ -104,7 +146,7 @@ ig_pending_judge(void)
 		const Pending *entry = (const Pending *) lfirst(lc);
 		IgFinding  *finding = entry->finding;
 
-		if (!finding->rule->acquitted(finding->change) &&
+		if (!finding->rule->acquitted(finding->change, finding->note) &&
 			!is_name_of_this_transaction(entry))
 			findings.list = lappend(findings.list, finding);
 	}

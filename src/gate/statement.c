@@ -255,6 +255,16 @@ is_told(const IgFinding *finding)
 	return ig_rule_effective_level(finding->rule, finding->level, classes) != IG_LEVEL_OFF;
 }
 
+/*
+ * One part of an ALTER TABLE may put right what another one does.
+ */
+static bool
+has_several_parts(const IgStatement *stmt)
+{
+	return IsA(stmt->parsetree, AlterTableStmt) &&
+		list_length(castNode(AlterTableStmt, stmt->parsetree)->cmds) > 1;
+}
+
 void
 ig_statement_judge(IgStatement *stmt)
 {
@@ -271,7 +281,7 @@ ig_statement_judge(IgStatement *stmt)
 
 	if (findings.list == NIL)
 		return;
-	findings.may_wait = stmt->nested || IsTransactionBlock();
+	findings.may_wait = stmt->nested || IsTransactionBlock() || has_several_parts(stmt);
 	findings.statement = ig_source_statement(stmt);
 	ig_decide(&findings);
 }

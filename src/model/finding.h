@@ -29,6 +29,7 @@ typedef struct IgFinding
 	char	   *message;		/* without the rule's name, which is added */
 	char	   *detail;
 	char	   *hint;			/* SQL; what is no SQL is a "--" comment */
+	void	   *note;			/* of its rule, until the transaction's end */
 } IgFinding;
 
 /* The findings of one statement, in the order in which they were found. */

@@ -28,6 +28,7 @@
 #include "platform/compat.h"
 #include "platform/errcodes.h"
 #include "rules/cure.h"
+#include "rules/replacement.h"
 #include "rules/rules.h"
 
 /* How many indexes or constraints a message names. */
@@ -414,7 +415,7 @@ judge_drop_default(const IgRule *rule, const IgChange *change, IgFindings *findi
 	ig_finding_detail(finding,
 					  "Running applications that leave the column out can no longer insert.");
 	ig_finding_hint(finding,
-					"-- keep the default until every running version of the application sets the column");
+					"-- keep the default until every running version of the application sets the column, or give it another one in the same transaction");
 	ig_cure_allow(finding, "when that is so", true);
 }
 
@@ -524,6 +525,8 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_WARNING,
 		.kinds = IG_KIND(IG_DROP_NOT_NULL),
 		.judge = judge_drop_not_null,
+		.note = ig_replacement_note_column,
+		.acquitted = ig_replacement_has_not_null,
 		.refuses = "DROP NOT NULL: running readers may meet nulls",
 		.cure = "change the readers first",
 	},
@@ -534,6 +537,8 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_ERROR,
 		.kinds = IG_KIND(IG_DROP_DEFAULT),
 		.judge = judge_drop_default,
+		.note = ig_replacement_note_column,
+		.acquitted = ig_replacement_has_default,
 		.refuses = "DROP DEFAULT or DROP IDENTITY of a NOT NULL column: running writers that omit it fail",
 		.cure = "keep the default until every running version sets the column",
 	},

@@ -19,6 +19,7 @@
 #include "platform/compat.h"
 #include "platform/errcodes.h"
 #include "rules/cure.h"
+#include "rules/replacement.h"
 #include "rules/rules.h"
 
 #define MAX_NAMES	5
@@ -305,7 +306,7 @@ judge_drop(const IgRule *rule, const IgChange *change, IgFindings *findings)
 							 ig_text_name(name), ig_text_relation(change->rel));
 	ig_finding_detail(finding,
 					  "Running applications may rely on it, and what gets in meanwhile must be cleaned up before it can be added again.");
-	ig_finding_hint(finding, "-- if something replaces it, add and validate that first");
+	ig_finding_hint(finding, "-- if something replaces it, add that in the same transaction, as NOT VALID or USING INDEX: a constraint as strict acquits this when the transaction commits");
 	if (change->rel->classes != 0)
 	{
 		finding->level = IG_LEVEL_ERROR;
@@ -503,8 +504,11 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_WARNING,
 		.kinds = IG_KIND(IG_DROP_CONSTRAINT) | IG_KIND(IG_UNENFORCE_CONSTRAINT),
 		.judge = judge_drop,
-		.refuses = "DROP CONSTRAINT, or NOT ENFORCED (an error on financial and protected tables)",
-		.cure = "add and validate the replacement first",
+		.note = ig_replacement_note_constraint,
+		.acquitted = ig_replacement_has_constraint,
+		.early = true,
+		.refuses = "DROP CONSTRAINT, or NOT ENFORCED, unless one as strict is there when the transaction commits (an error on financial and protected tables)",
+		.cure = "add the replacement in the same transaction",
 	},
 };
 

@@ -15,6 +15,7 @@
 #include "platform/errcodes.h"
 #include "rules/allowance.h"
 #include "rules/cure.h"
+#include "rules/replacement.h"
 #include "rules/rules.h"
 
 /* How many objects a message names. */
@@ -303,7 +304,8 @@ judge_view(const IgRule *rule, const IgChange *change, IgFindings *findings)
 							 "dropping %s breaks whatever still reads it",
 							 ig_text_relation(change->rel));
 	ig_finding_detail(finding, "The view was created by an earlier transaction.");
-	ig_cure_allow(finding, "when nothing reads it any more", true);
+	ig_finding_hint(finding, "-- create it again in the same transaction, with the same columns and grants");
+	ig_cure_allow(finding, "or, when nothing reads it any more", true);
 }
 
 static void
@@ -314,7 +316,8 @@ judge_function(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	finding = ig_finding_add(findings, rule, change,
 							 "dropping %s breaks whatever still calls it", change->identity);
 	ig_finding_detail(finding, "It was created by an earlier transaction.");
-	ig_cure_allow(finding, "when nothing calls it any more", true);
+	ig_finding_hint(finding, "-- create it again in the same transaction, with the same signature and grants");
+	ig_cure_allow(finding, "or, when nothing calls it any more", true);
 }
 
 static void
@@ -470,7 +473,9 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_WARNING,
 		.kinds = IG_KIND(IG_DROP_VIEW),
 		.judge = judge_view,
-		.refuses = "DROP VIEW of an existing view",
+		.note = ig_replacement_note_relation,
+		.acquitted = ig_replacement_has_relation,
+		.refuses = "DROP VIEW of an existing view, unless one with its name, columns and grants is there when the transaction commits",
 		.cure = "move its readers first",
 	},
 	{
@@ -480,7 +485,9 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_WARNING,
 		.kinds = IG_KIND(IG_DROP_FUNCTION),
 		.judge = judge_function,
-		.refuses = "DROP FUNCTION, PROCEDURE or AGGREGATE of an existing one",
+		.note = ig_replacement_note_function,
+		.acquitted = ig_replacement_has_function,
+		.refuses = "DROP FUNCTION, PROCEDURE or AGGREGATE of an existing one, unless one of the same signature and grants is there when the transaction commits",
 		.cure = "move its callers first",
 	},
 	{

@@ -19,13 +19,13 @@
 
 #include "platform/errcodes.h"
 #include "rules/cure.h"
+#include "rules/replacement.h"
 #include "rules/rules.h"
 
 #define MAX_NAMES	5
 
 static void judge_column(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_table(const IgRule *rule, const IgChange *change, IgFindings *findings);
-static bool has_compatibility_view(const IgChange *change);
 static void judge_schema(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_set_schema(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_enum_value(const IgRule *rule, const IgChange *change, IgFindings *findings);
@@ -111,7 +111,7 @@ judge_table(const IgRule *rule, const IgChange *change, IgFindings *findings)
 					  "Running applications that use the old name fail from that moment on.");
 	cure_facade(finding, change->rel, change->rel->schema, change->new_name);
 	if (is_selectable(change->rel))
-		ig_finding_hint(finding, "-- or rename it, and leave a view with the old name in the same transaction");
+		ig_finding_hint(finding, "-- or rename it, and leave a view with the old name, its columns and its grants in the same transaction");
 }
 
 static void
@@ -142,7 +142,11 @@ judge_set_schema(const IgRule *rule, const IgChange *change, IgFindings *finding
 	ig_finding_detail(finding,
 					  "Running applications that name the old schema, or do not have the new one in search_path, fail from that moment on.");
 	if (change->rel)
+	{
 		cure_facade(finding, change->rel, change->new_name, change->rel->name);
+		if (is_selectable(change->rel))
+			ig_finding_hint(finding, "-- or move it, and leave a view in the old schema, with its columns and its grants, in the same transaction");
+	}
 	else
 	{
 		ig_finding_hint(finding, "-- create it in the new schema as well, and drop the old one when no old version runs");
@@ -222,23 +226,6 @@ judge_suspects(const IgRule *rule, const IgChange *change, IgFindings *findings)
 					names.data);
 }
 
-/*
- * Applications that use the old name find a view there, or the table itself,
- * which got it back.
- */
-static bool
-has_compatibility_view(const IgChange *change)
-{
-	Oid			schema = get_namespace_oid(change->rel->schema, true);
-	Oid			relid;
-
-	if (!OidIsValid(schema))
-		return false;
-	relid = get_relname_relid(change->rel->name, schema);
-	return OidIsValid(relid) &&
-		(relid == change->rel->relid || get_rel_relkind(relid) == RELKIND_VIEW);
-}
-
 static const IgRule rules[] = {
 	{
 		.name = "rename-column",
@@ -257,7 +244,8 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_ERROR,
 		.kinds = IG_KIND(IG_RENAME_TABLE),
 		.judge = judge_table,
-		.acquitted = has_compatibility_view,
+		.note = ig_replacement_note_relation,
+		.acquitted = ig_replacement_has_relation,
 		.refuses = "RENAME of a table, view, materialized view or sequence, unless a view has the old name when the transaction commits",
 		.cure = "a view under the new name, until nobody uses the old one",
 	},
@@ -278,7 +266,9 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_ERROR,
 		.kinds = IG_KIND(IG_SET_SCHEMA),
 		.judge = judge_set_schema,
-		.refuses = "SET SCHEMA of a table, view, sequence, type or function",
+		.note = ig_replacement_note_relation,
+		.acquitted = ig_replacement_has_relation,
+		.refuses = "SET SCHEMA of a table, view, sequence, type or function, unless a view has the table's old name when the transaction commits",
 		.cure = "a view in the new schema, until nobody uses the old name",
 	},
 	{

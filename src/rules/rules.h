@@ -43,9 +43,14 @@ struct IgRule
 						  IgFindings *findings);
 	/*
 	 * Has a later statement of the transaction put it right?  Asked at its
-	 * end, of a change of which only rel and new_name are left.  NULL: never.
+	 * end, of a copy of the change that has no more than what identifies the
+	 * object, and of what note() noted before the statement ran.  A note that
+	 * is NULL: it cannot.  See replacement.h.
 	 */
-	bool		(*acquitted) (const IgChange *change);
+	void	   *(*note) (const IgChange *change);
+	bool		(*acquitted) (const IgChange *change, const void *note);
+	bool		early;			/* acquitted() can tell before the statement
+								 * runs what makes up for it already */
 	/* rules whose findings on the same change this one's replace, or NULL */
 	const char *const *replaces;
 	const char *refuses;		/* for people: one line */
