@@ -10,13 +10,10 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "nodes/makefuncs.h"
 #include "utils/lsyscache.h"
-#include "utils/syscache.h"
 
 #include "gate/script_column.h"
 #include "platform/inherit.h"
@@ -58,6 +55,7 @@ static void alter_type(Review *review, const char *column);
 static void set_not_null(Review *review, const char *column);
 static void primary_key(Review *review, const Constraint *con);
 static void column_state(Review *review, IgChangeKind kind, const char *column);
+static bool is_made_required(Review *review, const char *column);
 static void validate(Review *review, const char *name);
 static void drop_constraint(Review *review, const char *name);
 static void attach(Review *review, const PartitionCmd *cmd);
@@ -485,7 +483,38 @@ column_state(Review *review, IgChangeKind kind, const char *column)
 	if ((touch == NULL && !review->rel->is_foretold) || is_nobodys(review, column))
 		return;
 	take_out(review, change_of(review, kind, column, NULL));
-	doubt_column(review, column, touch, "That statement makes or changes the column.");
+	if (kind == IG_DROP_DEFAULT && is_made_required(review, column))
+		add_change(review, kind, column)->in_use = true;
+	else
+		doubt_column(review, column, touch, "That statement makes or changes the column.");
+}
+
+/*
+ * Has the script made the column as NOT NULL with a default, in an earlier
+ * transaction, and left it so?
+ */
+static bool
+is_made_required(Review *review, const char *column)
+{
+	const IgTouch *life = ig_script_touched(review->rel->relid, IG_TOUCHES_LIFE, column);
+	const IgTouch *later = ig_script_touched(review->rel->relid,
+											 IG_TOUCH_BIT(IG_TOUCH_NULLABLE) |
+											 IG_TOUCH_BIT(IG_TOUCH_DEFAULT), column);
+	bool		has_default = false;
+	bool		not_null = false;
+	ListCell   *lc;
+
+	if (life == NULL || life->kind != IG_TOUCH_ADD_COLUMN || later != NULL)
+		return false;
+	foreach(lc, ((const ColumnDef *) life->node)->constraints)
+	{
+		const Constraint *con = lfirst_node(Constraint, lc);
+
+		if (con->contype == CONSTR_DEFAULT)
+			has_default = !(IsA(con->raw_expr, A_Const) && ((A_Const *) con->raw_expr)->isnull);
+		not_null |= con->contype == CONSTR_NOTNULL || con->contype == CONSTR_PRIMARY;
+	}
+	return has_default && not_null;
 }
 
 /*
@@ -614,39 +643,6 @@ ig_script_review_rename(IgStatement *stmt, IgScriptDoubt doubt)
 		change = add_change(&review, IG_RENAME_COLUMN, rename->subname);
 		change->new_name = rename->newname;
 		change->is_new = life != NULL && ig_script_is_new(life);
-	}
-}
-
-/*
- * Of the columns of a foreign key those that may hold NULL, by the script too.
- */
-void
-ig_script_review_nullable(const IgRelation *rel, IgConstraintSpec *spec)
-{
-	ListCell   *lc;
-
-	if (ig_script_peek(rel->relid) == NULL)
-		return;
-
-	spec->nullable = NIL;
-	foreach(lc, spec->columns)
-	{
-		char	   *column = (char *) lfirst(lc);
-		const IgTouch *touch = ig_script_touched(rel->relid,
-												 IG_TOUCH_BIT(IG_TOUCH_NOT_NULL) |
-												 IG_TOUCH_BIT(IG_TOUCH_NULLABLE), column);
-		HeapTuple	tuple = SearchSysCacheAttName(rel->relid, column);
-		bool		nullable = true;
-
-		if (HeapTupleIsValid(tuple))
-		{
-			nullable = !((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-			ReleaseSysCache(tuple);
-		}
-		if (touch != NULL)
-			nullable = touch->kind == IG_TOUCH_NULLABLE;
-		if (nullable)
-			spec->nullable = lappend(spec->nullable, column);
 	}
 }
 

@@ -325,3 +325,36 @@ ig_script_is_spent_check(const IgRelation *rel, const char *constraint)
 	}
 	return false;
 }
+
+/*
+ * Of the columns of a foreign key those that may hold NULL, by the script too.
+ */
+void
+ig_script_review_nullable(const IgRelation *rel, IgConstraintSpec *spec)
+{
+	ListCell   *lc;
+
+	if (ig_script_peek(rel->relid) == NULL)
+		return;
+
+	spec->nullable = NIL;
+	foreach(lc, spec->columns)
+	{
+		char	   *column = (char *) lfirst(lc);
+		const IgTouch *touch = ig_script_touched(rel->relid,
+												 IG_TOUCH_BIT(IG_TOUCH_NOT_NULL) |
+												 IG_TOUCH_BIT(IG_TOUCH_NULLABLE), column);
+		HeapTuple	tuple = SearchSysCacheAttName(rel->relid, column);
+		bool		nullable = true;
+
+		if (HeapTupleIsValid(tuple))
+		{
+			nullable = !((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+			ReleaseSysCache(tuple);
+		}
+		if (touch != NULL)
+			nullable = touch->kind == IG_TOUCH_NULLABLE;
+		if (nullable)
+			spec->nullable = lappend(spec->nullable, column);
+	}
+}
