@@ -12,6 +12,17 @@
 #	make test-all		the same on 15, 17 and 18; the latter two in chroots
 #	make check-style	what a script can see of the house style
 #	make replay DIR=...	replay a folder of SQL migrations, count the findings
+#
+# The long tests, from minutes to hours; "make soak-fuzz MAJOR=18" runs one in
+# that major's chroot.
+#
+#	make soak-core		PostgreSQL's own tests, with and without the library
+#	make soak-fuzz		random DDL, held against a database without the guard
+#	make soak-memory	a session of 100,000 statements
+#	make soak-partitions	what 10,000 partitions cost
+#	make soak-smith		SQLsmith's random queries
+#	make soak-valgrind	our own tests under valgrind
+#	make soak-sanitizer	and with the sanitizers of the compiler
 
 MODULE_big = invariant_guard
 EXTENSION = invariant_guard
@@ -200,5 +211,13 @@ check-style:
 replay:
 	@test -n "$(DIR)" || { echo "usage: make replay DIR=folder-of-sql-files" >&2; exit 2; }
 	@$(ig_server) $(ig_top)test/replay/replay.sh $(REPLAY_OPTS) "$(DIR)"
+
+soak-sanitizer: ig_kind = valgrind.sh
+soak-%:
+	@if [ -n "$(filter-out 15,$(MAJOR))" ]; then \
+		exec $(ig_top)test/soak/in_chroot.sh $(MAJOR) $(or $(ig_kind),$*.sh) $(if $(ig_kind),$*); \
+	else \
+		exec env $(ig_server) $(ig_top)test/soak/$(or $(ig_kind),$*.sh) "$(MAJOR)" $(if $(ig_kind),$*); \
+	fi
 
 .PHONY: demo test test-all check-style replay
