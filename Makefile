@@ -84,6 +84,7 @@ OBJS = \
 	src/gate/lock_plan_keys.o \
 	src/gate/lock_plan_other.o \
 	src/gate/lock_plan_storage.o \
+	src/gate/names.o \
 	src/gate/net.o \
 	src/gate/net_guards.o \
 	src/gate/object_hook.o \
@@ -138,7 +139,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl
 REGRESS_OPTS =
 
-ISOLATION = allowance label_change refusal_before_lock
+ISOLATION = allowance label_change refusal_before_lock name_swap
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

@@ -330,6 +330,23 @@ ig_decide_tell_weakness(const char *name, const char *value, const char *reason)
 }
 
 /*
+ * What a statement has worked on is not what it was judged for.
+ */
+void
+ig_decide_changed_meanwhile(const char *name)
+{
+	if (ig_effective_mode() != IG_MODE_ENFORCE)
+		return;
+
+	ereport(ERROR,
+			(errcode(ERRCODE_IG_CHANGED_MEANWHILE),
+			 errmsg("\"%s\" is no longer what the statement was judged for",
+					ig_text_name(name)),
+			 errdetail("While the statement waited, another session gave the name to another relation."),
+			 errhint("-- run the statement again")));
+}
+
+/*
  * Has a finding before this one of the same statement the same cure?
  */
 static bool

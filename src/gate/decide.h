@@ -50,6 +50,7 @@ extern Oid	ig_extension_oid(void);
 extern void ig_decide_tell_weakness(const char *name, const char *value,
 									const char *reason);
 
+extern void ig_decide_changed_meanwhile(const char *name);
 extern void ig_decide_notice_unused(const IgAllowItem *item);
 extern void ig_decide_extension_dropped(Oid extension);
 extern void ig_decide_init(void);

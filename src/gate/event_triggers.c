@@ -69,7 +69,12 @@ ig_on_ddl_command_end(PG_FUNCTION_ARGS)
 
 	if (ig_statement_current != NULL &&
 		ig_statement_current->parsetree == trigger->parsetree)
+	{
+		IgStatement *stmt = ig_statement_current;
+
 		ig_statement_end_by_event();
+		ig_names_check(stmt);
+	}
 	PG_RETURN_NULL();
 }
 

@@ -46,7 +46,8 @@ typedef enum Work
 static int	foretold_work(const IgChange *change);
 static bool is_foretold(Oid relid, Work work);
 static bool is_type_changing(char contype);
-static bool is_drop_foretold(const ObjectAddress *address);
+static bool is_drop_foretold(const ObjectAddress *address, int classes);
+static bool is_truncate_foretold(const IgRelation *rel);
 static void judge_unpredicted(IgRelation *rel, Work work);
 static AttrNumber first_key_column(HeapTuple tuple, TupleDesc desc);
 static bool needs_proof(IgRelation *rel, AttrNumber attnum);
@@ -192,10 +193,11 @@ is_type_changing(char contype)
 
 /*
  * A drop is foretold when a change names the object or lists it among its
- * victims, or when it is a partition of what goes.
+ * victims, or when it is a partition of what goes; and of no class that it was
+ * not of when that was judged.
  */
 static bool
-is_drop_foretold(const ObjectAddress *address)
+is_drop_foretold(const ObjectAddress *address, int classes)
 {
 	List	   *line = ig_statement_current ? ig_net_line_of_descent(address->objectId) : NIL;
 
@@ -211,7 +213,7 @@ is_drop_foretold(const ObjectAddress *address)
 			if (change->address.classId == address->classId &&
 				change->address.objectId == address->objectId &&
 				change->address.objectSubId == address->objectSubId)
-				return true;
+				return change->rel == NULL || (classes & ~change->rel->classes) == 0;
 
 			if (change->kind == IG_DROP_TABLE && address->objectSubId == 0 &&
 				list_member_oid(line, change->rel->relid))
@@ -275,7 +277,10 @@ ig_net_index_build(Oid indexid)
 	Oid			relid = index_table(indexid);
 	IgRelation *rel;
 
-	if (!OidIsValid(relid) || is_foretold(relid, WORK_BUILD))
+	if (!OidIsValid(relid))
+		return;
+	ig_transaction_note_created(RelationRelationId, indexid, 0);
+	if (is_foretold(relid, WORK_BUILD))
 		return;
 	rel = ig_relation_load(relid);
 	if (rel == NULL || ig_relation_is_exempt(rel) ||
@@ -505,7 +510,7 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 		return;
 
 	if (rel->is_new || ig_transaction_created(&change.address) ||
-		is_drop_foretold(&change.address))
+		is_drop_foretold(&change.address, rel->classes))
 		return;
 
 	if (objsubid != 0)
@@ -537,6 +542,30 @@ ig_net_extension(Oid extension)
 }
 
 /*
+ * As a table of these classes?  It may have got one since it was judged.
+ */
+static bool
+is_truncate_foretold(const IgRelation *rel)
+{
+	if (!is_foretold(rel->relid, WORK_TRUNCATE))
+		return false;
+
+	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->changes)
+		{
+			const IgChange *change = (const IgChange *) lfirst(lc);
+
+			if (change->kind == IG_TRUNCATE && change->rel->relid == rel->relid)
+				return (rel->classes & ~change->rel->classes) == 0;
+		}
+	}
+	return true;
+}
+
+/*
  * A table is about to be emptied by TRUNCATE.
  */
 void
@@ -548,7 +577,7 @@ ig_net_truncate(Oid relid)
 	if (rel == NULL || ig_relation_is_exempt(rel))
 		return;
 	count_lost(rel);
-	if (is_foretold(relid, WORK_TRUNCATE))
+	if (is_truncate_foretold(rel))
 		return;
 
 	change.kind = IG_TRUNCATE;

@@ -273,6 +273,7 @@ ig_statement_judge(IgStatement *stmt)
 
 	/* one that runs is judged by what is, even inside the judging of a script */
 	ig_relation_overlay = NULL;
+	ig_names_note(stmt);
 	ig_discipline_judge_enum(stmt);
 	ig_statement_changes(stmt);
 	ig_statement_findings(stmt, &findings);

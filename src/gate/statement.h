@@ -29,6 +29,7 @@ typedef struct IgStatement
 	List	   *changes;		/* of IgChange */
 	char	   *allow;			/* allowances that the statement needs beside
 								 * those for its changes, or NULL */
+	List	   *names;			/* what its names stood for; see names.c */
 	struct IgStatement *outer;	/* the one that this one runs inside of */
 	List	   *locks;			/* of IgTableLock: the strong ones it takes */
 	bool		queues;			/* some of them are not held yet */
@@ -59,6 +60,10 @@ extern bool ig_freeze_concerns(const Node *parsetree);
 #define ig_statement_is_judged(parsetree) \
 	(ig_statement_is_watched(parsetree) || \
 	 (ig_freeze_is_set() && ig_freeze_concerns(parsetree)))
+
+/* What a name stands for must not change while the statement waits; names.c */
+extern void ig_names_note(IgStatement *stmt);
+extern void ig_names_check(IgStatement *stmt);
 
 /* The transaction or subtransaction ended by an error: see statement.c. */
 extern void ig_statement_forget(SubTransactionId subid);

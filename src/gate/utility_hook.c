@@ -198,6 +198,7 @@ run_watched(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 	}
 	PG_END_TRY();
 
+	ig_names_check(&stmt);
 	ig_discipline_end(&stmt);
 	MemoryContextDelete(own);
 }

@@ -15,8 +15,9 @@
  *	T  discipline of transactions and sessions
  *	Z  freeze and environment
  *	G  the guard itself
+ *	9  what could not be judged
  *
- * C, H, V, D, A, M, B, I, X, K, N and 9 are kept for the families to come.
+ * C, H, V, D, A, M, B, I, X, K and N are kept for the families to come.
  *
  *-------------------------------------------------------------------------
  */
@@ -124,5 +125,8 @@
 /* G: the guard itself */
 #define ERRCODE_IG_UNPROTECT					IG_SQLSTATE('G', '0', '1')
 #define ERRCODE_IG_GUARD_SELF					IG_SQLSTATE('G', '0', '2')
+
+/* 9: what could not be judged is refused */
+#define ERRCODE_IG_CHANGED_MEANWHILE			IG_SQLSTATE('9', '0', '1')
 
 #endif							/* IG_ERRCODES_H */
