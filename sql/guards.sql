@@ -172,6 +172,79 @@ ALTER TABLE old NO INHERIT roof;
 TRUNCATE roof;
 ROLLBACK;
 
+-- an index that a type change has built anew is as old as it was
+CREATE TABLE sent (id int PRIMARY KEY, code varchar(10) NOT NULL);
+CREATE UNIQUE INDEX CONCURRENTLY sent_code ON sent (code);
+ALTER TABLE sent REPLICA IDENTITY USING INDEX sent_code;
+SET client_min_messages = error;
+CREATE PUBLICATION regress_guards FOR TABLE sent;
+RESET client_min_messages;
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'alter-type-reindex(sent.code), alter-type-rewrite(sent.code), alter-type-narrowing(sent.code), drop-index-blocking(sent)';
+ALTER TABLE sent ALTER COLUMN code TYPE varchar(9);
+DROP INDEX sent_code;
+ROLLBACK;
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'create-index-blocking(sent)';
+CREATE INDEX fresh ON sent (id);
+DROP INDEX fresh;
+ROLLBACK;
+DROP PUBLICATION regress_guards;
+
+-- an allowance that was set before a savepoint is still this transaction's own
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'drop-table(old)';
+SAVEPOINT s;
+SET LOCAL invariant_guard.allow = 'drop-table(old), drop-table(notes)';
+ROLLBACK TO s;
+COMMIT;
+BEGIN;
+SAVEPOINT s;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'drop-table(old)';
+ROLLBACK TO s;
+COMMIT;
+SET invariant_guard.reason = 'test';
+SET invariant_guard.allow = 'drop-table(old)';
+BEGIN;
+SAVEPOINT s;
+SET LOCAL invariant_guard.allow = 'drop-table(notes)';
+ROLLBACK TO s;
+COMMIT;
+BEGIN;
+SAVEPOINT s;
+SET LOCAL invariant_guard.allow = 'drop-table(notes)';
+RELEASE s;
+COMMIT;
+-- one that was used in what was rolled back was not used
+BEGIN;
+SET LOCAL invariant_guard.allow = 'drop-table(old)';
+SAVEPOINT s;
+DROP TABLE old;
+ROLLBACK TO s;
+COMMIT;
+RESET invariant_guard.allow;
+RESET invariant_guard.reason;
+
+-- somebody else's: the server's own refusal, and nothing of what hangs on it
+GRANT USAGE ON SCHEMA guards TO regress_guards_clerk;
+CREATE VIEW reads_old AS SELECT * FROM old;
+SET ROLE regress_guards_clerk;
+DROP TABLE old CASCADE;
+DROP VIEW reads_old;
+DROP TRIGGER stamp ON payments;
+DROP POLICY seen ON payments;
+DROP RULE keep ON payments;
+RESET ROLE;
+-- but the owner of the schema may
+ALTER SCHEMA guards OWNER TO regress_guards_clerk;
+SET ROLE regress_guards_clerk;
+DROP TABLE old CASCADE;
+RESET ROLE;
+
 SET invariant_guard.mode = off;
 SET client_min_messages = warning;
 DROP SCHEMA guards CASCADE;

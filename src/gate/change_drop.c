@@ -36,6 +36,7 @@
 #include "commands/extension.h"
 #include "commands/policy.h"
 #include "commands/trigger.h"
+#include "miscadmin.h"
 #include "parser/parse_func.h"
 #include "parser/parse_type.h"
 #include "rewrite/rewriteSupport.h"
@@ -57,6 +58,7 @@
 
 static IgChange *named_change(IgStatement *stmt, const DropStmt *drop, Node *object);
 static IgChange *named_relation(IgStatement *stmt, const DropStmt *drop, List *names);
+static bool may_drop(const IgRelation *rel);
 static IgChange *named_index(IgStatement *stmt, const DropStmt *drop, List *names);
 static IgChange *named_type(IgStatement *stmt, TypeName *type_name);
 static IgChange *named_function(IgStatement *stmt, const DropStmt *drop,
@@ -140,13 +142,26 @@ named_change(IgStatement *stmt, const DropStmt *drop, Node *object)
 	}
 }
 
+/*
+ * Somebody who owns neither the relation nor its schema gets the server's own
+ * refusal, and learns nothing else.
+ */
+static bool
+may_drop(const IgRelation *rel)
+{
+	Oid			schema = get_namespace_oid(rel->schema, true);
+
+	return ig_relation_is_owned(rel->relid) ||
+		(OidIsValid(schema) && ig_schema_ownercheck(schema, GetUserId()));
+}
+
 static IgChange *
 named_relation(IgStatement *stmt, const DropStmt *drop, List *names)
 {
 	IgRelation *rel = ig_relation_lookup(makeRangeVarFromNameList(names));
 	IgChange   *change;
 
-	if (rel == NULL || !relkind_fits(drop->removeType, rel->relkind))
+	if (rel == NULL || !relkind_fits(drop->removeType, rel->relkind) || !may_drop(rel))
 		return NULL;
 
 	change = name_object(stmt, relation_kind(rel->relkind), rel,
@@ -191,10 +206,10 @@ named_index(IgStatement *stmt, const DropStmt *drop, List *names)
 		return NULL;
 	change->name = index->name;
 	change->identity = ig_text_relation(index);
-	change->is_new = index->is_new;
+	/* change->is_new: to the relcache an index is new that was only rebuilt */
 	change->concurrently = drop->concurrent;
 	change->impact.lock = drop->concurrent ? ShareUpdateExclusiveLock : AccessExclusiveLock;
-	if (!index->is_new)
+	if (!change->is_new)
 		change->identity_lost = ig_change_index_lost(stmt, rel, index->relid);
 	return change;
 }
@@ -254,7 +269,7 @@ named_on_table(IgStatement *stmt, const DropStmt *drop, List *names)
 	IgChange   *change;
 	Oid			oid;
 
-	if (rel == NULL)
+	if (rel == NULL || !ig_relation_is_owned(rel->relid))
 		return NULL;
 
 	if (drop->removeType == OBJECT_TRIGGER)

@@ -118,7 +118,7 @@ ig_sql_check_ddl(PG_FUNCTION_ARGS)
 {
 	Checker		own = {0};
 	uint64		generation = ig_allow_generation;
-	bool		set_here = ig_allow_set_here;
+	SubTransactionId set_subid = ig_allow_set_subid;
 	int			outer_level;
 
 	if (PG_ARGISNULL(0))
@@ -151,7 +151,7 @@ ig_sql_check_ddl(PG_FUNCTION_ARGS)
 		checker = NULL;
 		ig_script_activate(NULL);
 		ig_allow_generation = generation;
-		ig_allow_set_here = set_here;
+		ig_allow_set_subid = set_subid;
 	}
 	PG_END_TRY();
 

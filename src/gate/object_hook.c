@@ -104,6 +104,7 @@ object_created(Oid classid, Oid objid, int subid, bool internal)
 {
 	if (classid == RelationRelationId && subid == 0)
 	{
+		/* what a type change builds anew is internal, and no newer than before */
 		if (!internal)
 			ig_net_index_build(objid);
 		return;					/* the relcache knows that it is new */

@@ -370,7 +370,7 @@ forget(void)
 	used_count = 0;
 	enum_values = NULL;
 	enum_value_count = 0;
-	ig_allow_set_here = false;
+	ig_allow_set_subid = InvalidSubTransactionId;
 	ig_pending_forget();
 	ig_held_locks_forget();
 	ig_statement_forget(InvalidSubTransactionId);
@@ -385,7 +385,7 @@ xact_callback(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_PREPARE:
 			if (ig_pending_exists)
 				ig_pending_judge();
-			if (ig_allow_set_here && IsTransactionBlock())
+			if (ig_allow_set_subid != InvalidSubTransactionId && IsTransactionBlock())
 				notice_unused_allowances();
 			break;
 		case XACT_EVENT_COMMIT:
@@ -412,6 +412,8 @@ subxact_callback(SubXactEvent event, SubTransactionId subid,
 	lost_end(subid, parent, commit);
 	used_end(subid, parent, commit);
 	enum_value_end(subid, parent, commit);
+	if (ig_allow_set_subid >= subid)
+		ig_allow_set_subid = commit ? parent : InvalidSubTransactionId;
 	ig_pending_subxact_end(subid, parent, commit);
 	ig_held_locks_subxact_end(subid, parent, commit);
 	if (!commit)

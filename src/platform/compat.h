@@ -87,9 +87,12 @@ extern PGDLLEXPORT void _PG_init(void);
 	object_ownercheck(RelationRelationId, relid, role)
 #define ig_type_ownercheck(typid, role) \
 	object_ownercheck(TypeRelationId, typid, role)
+#define ig_schema_ownercheck(nspid, role) \
+	object_ownercheck(NamespaceRelationId, nspid, role)
 #else
 #define ig_class_ownercheck(relid, role)	pg_class_ownercheck(relid, role)
 #define ig_type_ownercheck(typid, role)		pg_type_ownercheck(typid, role)
+#define ig_schema_ownercheck(nspid, role)	pg_namespace_ownercheck(nspid, role)
 #endif
 
 /*

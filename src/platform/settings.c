@@ -41,7 +41,7 @@ const IgPatternList *ig_protected_tables = NULL;
 const IgPatternList *ig_protected_databases = NULL;
 const IgAllowList *ig_allow_list = NULL;
 uint64		ig_allow_generation = 0;
-bool		ig_allow_set_here = false;
+SubTransactionId ig_allow_set_subid = InvalidSubTransactionId;
 
 /* Published by assign_severity; read by ig_severity_lookup. */
 static const IgSeverityList *severity_list = NULL;
@@ -588,7 +588,8 @@ assign_allow(const char *newval, void *extra)
 {
 	ig_allow_list = (const IgAllowList *) extra;
 	ig_allow_generation++;
-	ig_allow_set_here = IsTransactionState();
+	if (IsTransactionState() && ig_allow_set_subid == InvalidSubTransactionId)
+		ig_allow_set_subid = GetCurrentSubTransactionId();
 }
 
 static bool

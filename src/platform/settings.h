@@ -81,11 +81,12 @@ extern const IgAllowList *ig_allow_list;
 extern uint64 ig_allow_generation;
 
 /*
- * Was allow set by the running transaction?  The assign hook sets it to
- * IsTransactionState(): when the server takes a SET LOCAL back it is outside
- * of one.  The transaction's end clears it.
+ * The outermost subtransaction of the running transaction that set allow, or
+ * InvalidSubTransactionId.  When the server takes a SET LOCAL back, it is
+ * outside of a transaction and the assign hook leaves this alone; the ends of
+ * transactions and subtransactions see to it.
  */
-extern bool ig_allow_set_here;
+extern SubTransactionId ig_allow_set_subid;
 
 extern void ig_settings_init(const IgNameSet *names);
 
