@@ -128,7 +128,8 @@ ig_build_server()
 		{
 			"$ig_source/configure" --prefix="$prefix" --enable-cassert --enable-debug --without-readline \
 				--without-zlib CC=gcc CFLAGS="$cflags" CPPFLAGS="$cppflags" LDFLAGS="$ldflags" &&
-				make -s -j"${IG_JOBS:-$(nproc)}" && make -s install
+				make -s -j"${IG_JOBS:-$(nproc)}" && make -s install &&
+				make -s -j"${IG_JOBS:-$(nproc)}" -C contrib && make -s -C contrib install
 		} >"$prefix.log" 2>&1 || { tail -n 30 "$prefix.log"; exit 1; }
 		rm -rf "$build"
 		touch "$prefix/.complete"
