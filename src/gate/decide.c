@@ -14,13 +14,11 @@
 #include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
-#include "replication/logicalworker.h"
 #include "storage/proc.h"
 #include "utils/inval.h"
 #include "utils/syscache.h"
 
 #include "access/parallel.h"
-#include "postmaster/autovacuum.h"
 
 #include "gate/decide.h"
 #include "gate/pending.h"
@@ -100,14 +98,16 @@ ig_effective_mode(void)
 }
 
 /*
- * A client's own session, in a state in which catalogs can be read.
+ * A state in which catalogs can be read.  Autovacuum and logical apply do
+ * their own work without any utility statement; what runs one there is a
+ * function of somebody's index or trigger, and that is judged as anywhere.
  */
 static bool
 is_ordinary_backend(void)
 {
 	return !IsBinaryUpgrade && IsUnderPostmaster && !creating_extension &&
 		OidIsValid(MyDatabaseId) && IsTransactionState() &&
-		!IsParallelWorker() && !ig_am_autovacuum_worker() && !IsLogicalWorker();
+		!IsParallelWorker();
 }
 
 bool

@@ -18,9 +18,8 @@ extern IgMode ig_effective_mode(void);
 
 /*
  * Is the gate to judge here and now?  False in binary upgrade, single-user
- * mode, extension scripts, parallel workers, autovacuum, logical apply, and
- * where the mode is off.  Reads catalogs: the caller must be in a valid
- * transaction.
+ * mode, extension scripts, parallel workers, and where the mode is off.  Reads
+ * catalogs: the caller must be in a valid transaction.
  */
 extern bool ig_gate_active(void);
 

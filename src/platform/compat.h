@@ -130,13 +130,6 @@ ig_guc_find(const char *name)
 #endif
 }
 
-/* 17 turned the worker-kind tests into one family of macros. */
-#if PG_VERSION_NUM >= 170000
-#define ig_am_autovacuum_worker()	AmAutoVacuumWorkerProcess()
-#else
-#define ig_am_autovacuum_worker()	IsAutoVacuumWorkerProcess()
-#endif
-
 /* 17 has a registry of named segments of dynamic shared memory. */
 static inline void *
 ig_named_segment(const char *name, Size size, void (*init) (void *memory))
