@@ -14,6 +14,7 @@ my ($suite, $without, $with, $known_file, $list_file) = @ARGV;
 # What follows from a statement that was refused before it.
 my %consequence = (
 	'42P07' => 'a relation is still there',
+	'08006' => 'a subscription is still there, to nobody',
 	'42710' => 'an object is still there',
 	'42723' => 'a function is still there',
 	'42P06' => 'a schema is still there',
