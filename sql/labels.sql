@@ -90,6 +90,20 @@ BEGIN READ ONLY;
 SELECT invariant_guard.protect('t', 'financial');
 ROLLBACK;
 
+-- a label of the same transaction as its table counts at once, and one that is
+-- taken back with its savepoint does not
+BEGIN;
+CREATE TABLE young (id int);
+ALTER TABLE young ADD COLUMN a float8;
+SAVEPOINT before_label;
+SECURITY LABEL FOR invariant_guard ON TABLE young IS 'financial';
+ALTER TABLE young ADD COLUMN b float8;
+ROLLBACK TO before_label;
+ALTER TABLE young ADD COLUMN b float8;
+SELECT invariant_guard.protect('young', 'financial');
+ALTER TABLE young ADD COLUMN c float8;
+ROLLBACK;
+
 -- taking away; what the gate says to it is tested with its rule
 SET invariant_guard.mode = 'off';
 SELECT invariant_guard.unprotect('t', 'financial');

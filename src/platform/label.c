@@ -15,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "commands/seclabel.h"
 #include "lib/stringinfo.h"
@@ -43,6 +44,10 @@ static const char *const class_words[] = {"financial", "protected", NULL};
 
 void		(*ig_label_weakened_hook) (Oid relid, int lost_classes) = NULL;
 
+/* Was any label given or taken away by the running transaction? */
+static bool changed_here = false;
+
+static void forget_changes(XactEvent event, void *arg);
 static void check_label(const ObjectAddress *object, const char *label);
 static void check_labelled_object(const ObjectAddress *object);
 static int	class_by_name(const char *name, int length);
@@ -51,6 +56,15 @@ void
 ig_label_init(void)
 {
 	register_label_provider(LABEL_PROVIDER, check_label);
+	RegisterXactCallback(forget_changes, NULL);
+}
+
+static void
+forget_changes(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE)
+		changed_here = false;
 }
 
 int
@@ -60,6 +74,10 @@ ig_label_classes_of(Oid relid)
 	char	   *label;
 	char	   *bad_word;
 	int			classes;
+
+	/* most that are asked for are new, and reading the catalog is dear */
+	if (!changed_here && ig_relation_is_created_here(relid))
+		return 0;
 
 	ObjectAddressSet(address, RelationRelationId, relid);
 	label = GetSecurityLabel(&address, LABEL_PROVIDER);
@@ -164,6 +182,7 @@ check_label(const ObjectAddress *object, const char *label)
 	int			lost;
 	char	   *bad_word;
 
+	changed_here = true;
 	if (IsBinaryUpgrade)
 		return;
 

@@ -223,6 +223,19 @@ is_created_here(Oid relid, HeapTuple pg_class_row)
 	return result;
 }
 
+bool
+ig_relation_is_created_here(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = is_created_here(relid, tuple);
+	ReleaseSysCache(tuple);
+	return result;
+}
+
 /*
  * A new table that an old one was attached to, or inherits from, is not new:
  * what is done to it is done to the old one.

@@ -87,6 +87,7 @@ extern char *ig_relation_size_text(IgRelation *rel);
 extern char *ig_relation_quoted(const IgRelation *rel);
 extern char *ig_relation_label(const IgRelation *rel);
 extern int	ig_relation_own_classes(Oid relid, const char *schema, const char *name);
+extern bool ig_relation_is_created_here(Oid relid);
 extern int	ig_relation_classes(Oid relid, const char *schema, const char *name);
 
 #endif							/* IG_RELATION_H */
