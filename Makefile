@@ -99,6 +99,7 @@ OBJS = \
 	src/gate/script_opaque.o \
 	src/gate/script_overlay.o \
 	src/gate/script_proof.o \
+	src/gate/script_remedy.o \
 	src/gate/script_review.o \
 	src/gate/script_source.o \
 	src/gate/session_guard.o \

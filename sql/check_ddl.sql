@@ -192,7 +192,16 @@ SELECT * FROM judge('ALTER TABLE t RENAME TO things; CREATE VIEW t AS SELECT 1',
 SELECT * FROM judge('ALTER TABLE t RENAME TO things; ALTER TABLE things RENAME TO t');
 SELECT * FROM judge('ALTER TABLE t RENAME TO a; ALTER TABLE a RENAME TO b; CREATE VIEW t AS SELECT 1');
 SELECT * FROM judge('ALTER TABLE t RENAME TO things; CREATE VIEW t AS SELECT 1; CREATE INDEX ON things (a); TRUNCATE t');
--- what else a replacement would acquit shows only when it runs
+-- a view stands for the table only with its columns and grants
+SELECT * FROM judge('ALTER TABLE t RENAME TO things; CREATE VIEW t AS SELECT id, a FROM things');
+SELECT * FROM judge('ALTER TABLE t RENAME TO things; SAVEPOINT s; CREATE VIEW t AS SELECT * FROM things; ROLLBACK TO s');
+SELECT * FROM judge('SAVEPOINT s; ALTER TABLE t RENAME TO things; ROLLBACK TO s');
+-- whether a replacement is as strict shows only when it runs
+SELECT * FROM judge('ALTER TABLE t ALTER COLUMN b DROP DEFAULT; ALTER TABLE t ALTER COLUMN b SET DEFAULT 1');
+SELECT * FROM judge('ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0) NOT VALID');
+SELECT * FROM judge('ALTER TABLE t DROP CONSTRAINT t_pkey, ADD CONSTRAINT c CHECK (id > 0) NOT VALID', false);
+SELECT * FROM judge('ALTER TABLE t DROP CONSTRAINT t_pkey; COMMIT; ALTER TABLE t ADD CONSTRAINT c CHECK (id > 0) NOT VALID');
+SELECT * FROM judge('DROP FUNCTION judge(text, boolean); CREATE FUNCTION judge(text) RETURNS int LANGUAGE sql AS $x$SELECT 1$x$');
 SELECT * FROM judge('ALTER TABLE t DROP CONSTRAINT t_pkey; ALTER TABLE t ALTER COLUMN b DROP DEFAULT');
 SELECT * FROM judge('DROP TABLE parent; CREATE INDEX ON parent (id)');
 SELECT * FROM judge('ALTER TABLE parent SET SCHEMA public; TRUNCATE parent; TRUNCATE public.parent');

@@ -37,30 +37,11 @@
 
 #define CHECK_COLUMNS	10
 
-typedef struct Row
-{
-	int			statement;
-	const char *sql;
-	const char *rule;			/* NULL: undecidable */
-	const char *code;
-	const char *level;
-	const char *object;
-	const char *lock;
-	const char *message;
-	const char *detail;
-	const char *hint;
-	/* a finding that a later statement of the transaction may put right */
-	bool		waits;
-	Oid			relid;
-	const char *schema;
-	const char *name;
-	const char *new_name;
-} Row;
-
 typedef struct Savepoint
 {
 	const char *name;
 	int			mark;
+	int			statement;
 } Savepoint;
 
 typedef struct Checker
@@ -74,7 +55,7 @@ typedef struct Checker
 	int			nest_level;		/* of the settings of the transaction */
 	List	   *settings;		/* of VariableSetStmt: to last beyond it */
 	List	   *savepoints;		/* of Savepoint */
-	List	   *rows;			/* of Row */
+	List	   *rows;			/* of IgScriptRow */
 	const Node *node;			/* the present statement */
 	const RawStmt *raw;
 	const char *default_schema;
@@ -84,7 +65,7 @@ typedef struct Checker
 /* The one that is at work, for what is called back. */
 static Checker *checker = NULL;
 
-static Row *add_row(const char *level, const char *message);
+static IgScriptRow *add_row(const char *level, const char *message);
 static void doubt(const char *object, int because, const char *detail);
 static bool add_finding(const IgStatement *stmt, IgFinding *finding);
 static const char *lock_of(const IgStatement *stmt, const IgFinding *finding);
@@ -97,8 +78,6 @@ static void check_statement(const RawStmt *raw);
 static void check_node(Node *node, const char *default_schema);
 static void transaction(const TransactionStmt *stmt);
 static void end_transaction(bool commit);
-static void settle(bool commit);
-static bool is_acquitted(const Row *row);
 static void set(const VariableSetStmt *stmt);
 static bool apply(const VariableSetStmt *stmt);
 static void set_config(const SelectStmt *select);
@@ -175,7 +154,7 @@ check(const char *source)
 		check_statement(lfirst_node(RawStmt, lc));
 		MemoryContextReset(checker->own);
 	}
-	settle(true);
+	checker->rows = ig_script_rows_settle(checker->rows, true, checker->memory);
 	MemoryContextSwitchTo(old);
 }
 
@@ -186,7 +165,7 @@ put_rows(ReturnSetInfo *rsinfo, List *rows)
 
 	foreach(lc, rows)
 	{
-		const Row  *row = (const Row *) lfirst(lc);
+		const IgScriptRow *row = (const IgScriptRow *) lfirst(lc);
 		const char *texts[CHECK_COLUMNS];
 		Datum		values[CHECK_COLUMNS];
 		bool		nulls[CHECK_COLUMNS];
@@ -211,11 +190,11 @@ put_rows(ReturnSetInfo *rsinfo, List *rows)
 	}
 }
 
-static Row *
+static IgScriptRow *
 add_row(const char *level, const char *message)
 {
 	MemoryContext old = MemoryContextSwitchTo(checker->memory);
-	Row		   *row = palloc0(sizeof(Row));
+	IgScriptRow *row = palloc0(sizeof(IgScriptRow));
 
 	row->statement = checker->script->statement;
 	row->sql = checker->sql;
@@ -238,7 +217,7 @@ kept(const char *string)
 static void
 doubt(const char *object, int because, const char *detail)
 {
-	Row		   *row;
+	IgScriptRow *row;
 
 	if (because > 0 && because != checker->script->statement)
 		row = add_row("undecidable", psprintf("this depends on statement %d of the script",
@@ -279,7 +258,7 @@ add_finding(const IgStatement *stmt, IgFinding *finding)
 	IgLevel		level = ig_rule_effective_level(finding->rule, finding->level,
 												change->rel ? change->rel->classes : 0);
 	char	   *object;
-	Row		   *row;
+	IgScriptRow *row;
 
 	if (level == IG_LEVEL_OFF || ig_decide_allowance(finding) >= 0)
 		return false;
@@ -292,15 +271,17 @@ add_finding(const IgStatement *stmt, IgFinding *finding)
 	row->lock = lock_of(stmt, finding);
 	row->detail = kept(finding->detail);
 	row->hint = kept(finding->hint);
-	/* of what a replacement acquits, a script that does not run shows names */
-	if (finding->rule->acquitted != NULL && change->kind == IG_RENAME_TABLE &&
-		(checker->single || checker->in_block))
+
+	/* alone in its transaction only a statement of several parts may mend itself */
+	if (finding->rule->acquitted != NULL &&
+		(checker->single || checker->in_block || IsA(stmt->parsetree, AlterTableStmt)))
 	{
 		row->waits = true;
-		row->relid = change->rel->relid;
-		row->schema = kept(change->rel->schema);
-		row->name = kept(change->rel->name);
-		row->new_name = kept(change->new_name);
+		row->loss.kind = change->kind;
+		row->loss.relid = change->rel ? change->rel->relid : InvalidOid;
+		row->loss.schema = kept(change->rel ? change->rel->schema : finding->schema);
+		row->loss.name = kept(change->rel ? change->rel->name : finding->object);
+		row->loss.new_name = kept(change->new_name);
 	}
 	return level == IG_LEVEL_ERROR && !row->waits;
 }
@@ -362,6 +343,7 @@ judge(void)
 			  "It changes rows while the transaction holds strong locks; how many is known when it runs.");
 	foreach(lc, findings.list)
 		add_finding(&stmt, (IgFinding *) lfirst(lc));
+	ig_script_rows_note(checker->rows, node);
 }
 
 /* By the commands that rule lock-held-while is about. */
@@ -504,6 +486,7 @@ transaction(const TransactionStmt *stmt)
 
 				savepoint->name = stmt->savepoint_name;
 				savepoint->mark = ig_script_mark();
+				savepoint->statement = checker->script->statement;
 				checker->savepoints = lcons(savepoint, checker->savepoints);
 				break;
 			}
@@ -515,6 +498,7 @@ transaction(const TransactionStmt *stmt)
 				if (strcmp(savepoint->name, stmt->savepoint_name) == 0)
 				{
 					ig_script_undo(savepoint->mark);
+					checker->rows = ig_script_rows_take_back(checker->rows, savepoint->statement);
 					break;
 				}
 			}
@@ -532,7 +516,7 @@ end_transaction(bool commit)
 {
 	ListCell   *lc;
 
-	settle(commit);
+	checker->rows = ig_script_rows_settle(checker->rows, commit, checker->memory);
 	if (!commit)
 		ig_script_undo(0);
 	else if (checker->script->undo != NIL)
@@ -548,59 +532,6 @@ end_transaction(bool commit)
 		apply((const VariableSetStmt *) lfirst(lc));
 	checker->settings = NIL;
 	checker->nest_level = NewGUCNestLevel();
-}
-
-/*
- * The findings that waited for the transaction's end.
- */
-static void
-settle(bool commit)
-{
-	ListCell   *lc;
-
-	foreach(lc, checker->rows)
-	{
-		Row		   *row = (Row *) lfirst(lc);
-
-		if (!row->waits)
-			continue;
-		if (!commit || is_acquitted(row))
-			row->level = NULL;	/* it is left out */
-	}
-	foreach(lc, checker->rows)
-	{
-		if (((Row *) lfirst(lc))->level == NULL)
-			checker->rows = foreach_delete_current(checker->rows, lc);
-		else
-			((Row *) lfirst(lc))->waits = false;
-	}
-}
-
-/*
- * Does a view, or the relation itself, have the old name; or was that a name
- * which the same transaction had given?
- */
-static bool
-is_acquitted(const Row *row)
-{
-	const IgNameFact *fact = ig_script_fact(IG_NAME_RELATION, row->schema, row->name);
-	ListCell   *lc;
-
-	if (fact != NULL && fact->present &&
-		(fact->object->relid == row->relid || fact->object->relkind == RELKIND_VIEW))
-		return true;
-
-	foreach(lc, checker->rows)
-	{
-		const Row  *earlier = (const Row *) lfirst(lc);
-
-		if (earlier == row)
-			return false;
-		if (earlier->waits && earlier->relid == row->relid && earlier->new_name != NULL &&
-			strcmp(earlier->new_name, row->name) == 0)
-			return true;
-	}
-	return false;
 }
 
 /*

@@ -184,6 +184,52 @@ extern void ig_script_name_other(IgNameKind kind, List *names, bool present,
 typedef void (*IgScriptDoubt) (const char *object, int because, const char *detail);
 extern void ig_script_review(IgStatement *stmt, IgScriptDoubt doubt);
 
+/* script_remedy.c: does a statement put right what an earlier one took away? */
+typedef enum IgRemedy
+{
+	IG_REMEDY_NONE,
+	IG_REMEDY_POSSIBLE,
+	IG_REMEDY_SURE
+} IgRemedy;
+
+typedef struct IgLoss
+{
+	IgChangeKind kind;
+	Oid			relid;
+	const char *schema;
+	const char *name;			/* of the relation, or of a function */
+	const char *new_name;
+} IgLoss;
+
+/* What check_ddl() says of a statement; in its memory. */
+typedef struct IgScriptRow
+{
+	int			statement;
+	const char *sql;
+	const char *rule;			/* NULL: undecidable */
+	const char *code;
+	const char *level;
+	const char *object;
+	const char *lock;
+	const char *message;
+	const char *detail;
+	const char *hint;
+	/* a finding that a later statement of the transaction may put right */
+	bool		waits;
+	IgLoss		loss;
+	IgRemedy	remedy;
+	int			remedied_by;	/* the number of that statement */
+} IgScriptRow;
+
+/* Does the present statement put right what is waiting? */
+extern void ig_script_rows_note(List *rows, const Node *node);
+
+/* What came after this statement in the transaction was rolled back. */
+extern List *ig_script_rows_take_back(List *rows, int statement);
+
+/* The transaction has ended. */
+extern List *ig_script_rows_settle(List *rows, bool commit, MemoryContext memory);
+
 /* script_discipline.c: what the transaction holds, and has added */
 extern void ig_script_discipline(IgStatement *stmt, bool refused, IgFindings *findings);
 extern void ig_script_note_enum_value(const AlterEnumStmt *alter);
