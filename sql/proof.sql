@@ -228,7 +228,7 @@ BEGIN
 		EXECUTE 'ALTER TABLE newer ADD CONSTRAINT a_filled NOT NULL a NOT VALID';
 	END IF;
 END $$;
-SET invariant_guard.severity = 'drop-not-null=error, drop-enforced-constraint=error';
+SET invariant_guard.severity = 'drop-not-null=error, drop-enforced-constraint=error'; -- both are judged at COMMIT
 SELECT s AS statement,
 	CASE WHEN known THEN coalesce(w.rewrites, w.builds, w.scans) ELSE works_on END AS works_on,
 	CASE WHEN known THEN refused_by(s) ELSE rule END AS refused_by
@@ -245,10 +245,10 @@ FROM (VALUES
 	(18, 'ALTER TABLE newer ADD NOT NULL b', 'newer', 'set-not-null-scan'),
 	(18, 'ALTER TABLE newer ADD NOT NULL b NOT VALID', NULL, '-'),
 	(18, 'ALTER TABLE newer VALIDATE CONSTRAINT a_filled', 'newer', '-'),
-	(18, 'ALTER TABLE newer DROP CONSTRAINT a_filled', NULL, 'drop-not-null'),
+	(18, 'ALTER TABLE newer DROP CONSTRAINT a_filled', NULL, '-'),
 	(18, 'ALTER TABLE newer ADD CHECK (a > 0) NOT ENFORCED', NULL, '-'),
 	(18, 'ALTER TABLE newer ADD FOREIGN KEY (a) REFERENCES ref NOT ENFORCED', NULL, '-'),
-	(18, 'ALTER TABLE newer ALTER CONSTRAINT fk NOT ENFORCED', NULL, 'drop-enforced-constraint'),
+	(18, 'ALTER TABLE newer ALTER CONSTRAINT fk NOT ENFORCED', NULL, '-'),
 	(18, 'ALTER TABLE part ADD FOREIGN KEY (a) REFERENCES ref NOT VALID', NULL, '-')) v (since, s, works_on, rule),
 	LATERAL (SELECT current_setting('server_version_num')::int / 10000 >= since AS known) k,
 	work(s) w;

@@ -32,6 +32,7 @@
 #include "gate/transaction.h"
 #include "platform/catalog.h"
 #include "platform/compat.h"
+#include "rules/rules.h"
 
 /* What a statement may have been foretold to do to a table. */
 typedef enum Work
@@ -45,6 +46,7 @@ typedef enum Work
 
 static int	foretold_work(const IgChange *change);
 static bool is_foretold(Oid relid, Work work);
+static void judge_grown(const IgChange *change);
 static bool is_type_changing(char contype);
 static bool is_drop_foretold(const ObjectAddress *address, int classes);
 static bool is_truncate_foretold(const IgRelation *rel);
@@ -157,13 +159,29 @@ is_foretold(Oid relid, Work work)
 
 			if ((foretold_work(change) & work) == 0 || change->rel == NULL)
 				continue;
-			if (list_member_oid(line, change->rel->relid))
+			if (list_member_oid(line, change->rel->relid) ||
+				(change->parent && list_member_oid(line, change->parent->relid)))
+			{
+				judge_grown(change);
 				return true;
-			if (change->parent && list_member_oid(line, change->parent->relid))
-				return true;
+			}
 		}
 	}
 	return false;
+}
+
+/*
+ * What was foretold of a table that was empty then is judged once more, now
+ * that nobody can fill it any longer.
+ */
+static void
+judge_grown(const IgChange *change)
+{
+	IgFindings	findings = {NIL};
+
+	ig_rules_judge_grown(change, &findings);
+	if (findings.list != NIL)
+		ig_decide(&findings);
 }
 
 /*

@@ -41,6 +41,7 @@ typedef struct IgRelation
 	uint64		bytes;			/* heap, indexes and TOAST of all leaves */
 	double		rows;			/* the planner's estimate, all leaves */
 	bool		empty;			/* no leaf's heap holds a page */
+	bool		passed_as_small;	/* that, or its size, exempted it */
 } IgRelation;
 
 #define ig_relation_is_temp(rel) \

@@ -50,6 +50,7 @@ StaticAssertDecl(IG_CHANGE_KINDS <= 64, "the kinds of change fit a bit mask");
 
 static void collect_name(const IgRule *rule, void *context);
 static void collect_fixed_name(const IgRule *rule, void *context);
+static bool is_exempt_family(const IgRule *rule);
 static bool is_exempt(const IgRule *rule, const IgChange *change);
 static bool is_without_leaves(const IgChange *change);
 static bool is_exempt_by_size(const IgChange *change);
@@ -164,13 +165,19 @@ ig_rules_judge(const IgChange *change, IgFindings *findings)
 
 			if ((rule->kinds & kind) == 0 || is_exempt(rule, change))
 				continue;
-			if (small && (rule->family == IG_FAMILY_LOCK ||
-						  rule->family == IG_FAMILY_COMPATIBILITY))
+			if (small && is_exempt_family(rule))
 				continue;
 			rule->judge(rule, change, findings);
 		}
 	}
 	drop_replaced(findings, first);
+}
+
+/* Can the size of a table exempt it from the rule? */
+static bool
+is_exempt_family(const IgRule *rule)
+{
+	return rule->family == IG_FAMILY_LOCK || rule->family == IG_FAMILY_COMPATIBILITY;
 }
 
 /*
@@ -267,10 +274,32 @@ is_small(IgRelation *rel)
 		return false;
 
 	ig_relation_measure(rel);
-	if (rel->empty)
-		return true;
-	return ig_guc_exempt_smaller_than > 0 &&
-		rel->bytes < (uint64) ig_guc_exempt_smaller_than * 1024;
+	rel->passed_as_small = rel->empty ||
+		(ig_guc_exempt_smaller_than > 0 &&
+		 rel->bytes < (uint64) ig_guc_exempt_smaller_than * 1024);
+	return rel->passed_as_small;
+}
+
+/*
+ * Until the statement had its lock, others may have filled the table.
+ */
+void
+ig_rules_judge_grown(const IgChange *change, IgFindings *findings)
+{
+	ListCell   *lc;
+
+	if (change->rel == NULL || !change->rel->passed_as_small)
+		return;
+
+	change->rel->measured = false;
+	ig_rules_judge(change, findings);
+	foreach(lc, findings->list)
+	{
+		const IgFinding *finding = (const IgFinding *) lfirst(lc);
+
+		if (!is_exempt_family(finding->rule))
+			findings->list = foreach_delete_current(findings->list, lc);
+	}
 }
 
 /*

@@ -99,6 +99,12 @@ extern bool ig_rules_exempt_work(const IgChange *change);
 /* Does any rule ask who is in the way of a lock on the relation?  discipline.c */
 extern bool ig_rules_ask_for_blockers(const IgRelation *rel);
 
+/*
+ * The same for the rules from which its size had exempted the table, if it has
+ * grown since.  The caller must hold the statement's lock on it.
+ */
+extern void ig_rules_judge_grown(const IgChange *change, IgFindings *findings);
+
 /* The level that is in force for a rule, without regard to mode. */
 extern IgLevel ig_rule_effective_level(const IgRule *rule, IgLevel found, int classes);
 
