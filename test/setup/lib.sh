@@ -191,15 +191,27 @@ ig_cleanup()
 # ---- building and installing -----------------------------------------------
 
 # Copy the tree without what was built; what vanished from the source vanishes
-# from the copy.  Times are kept, so that make builds only what changed.
+# from the copy.  The copy may be that of another tree, whose times say nothing.
 ig_copy_tree()
 {
-	local from=$1 to=$2
-	mkdir -p "$to"
-	find "$to" -type f ! -name '*.o' ! -name '*.d' ! -name '*.so' -delete
+	local from=$1 to=$2 new=$2.new file
+	rm -rf "$new"
+	mkdir -p "$to" "$new"
 	tar -C "$from" --exclude=./.git --exclude=./build --exclude='*.o' --exclude='*.d' \
 		--exclude='*.so' --exclude='*.bc' --exclude='./invariant_guard--*.sql' \
-		-cf - . | tar -C "$to" --no-same-owner -xf -
+		-cf - . | tar -C "$new" --no-same-owner -xf -
+
+	# what is the same keeps its time, what is not is newer than any object
+	(cd "$to" && find . -type f ! -name '*.o' ! -name '*.d' ! -name '*.so') |
+		while IFS= read -r file; do
+			[ -e "$new/$file" ] || rm -f "$to/$file"
+		done
+	(cd "$new" && find . -type f) | while IFS= read -r file; do
+		cmp -s "$new/$file" "$to/$file" && continue
+		mkdir -p "$(dirname "$to/$file")"
+		cp "$new/$file" "$to/$file"
+	done
+	rm -rf "$new"
 }
 
 # The private copy of the installation; the extension is added by ig_build.
