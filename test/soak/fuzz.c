@@ -644,7 +644,8 @@ judge(const char *sql, const Outcome *guarded, const Outcome *plain)
 	{
 		if (strcmp(guarded->state, "XX000") == 0 && strstr(guarded->message, "concurrently") == NULL &&
 			strstr(guarded->message, "cache lookup failed") == NULL &&
-			strstr(guarded->message, "cannot rename trigger") == NULL)	/* a user's mistake, too */
+			strstr(guarded->message, "cannot rename trigger") == NULL &&	/* users' mistakes, too */
+			strstr(guarded->message, "is not marked NOT NULL") == NULL)
 			finding(guarded->message, sql);
 		return true;
 	}
