@@ -28,7 +28,8 @@ static void append_session(StringInfo buf);
 static void add_entry(const IgFinding *finding, IgLevel level, IgOutcome outcome);
 
 /*
- * Each used allowance has its line, however many there are.
+ * Each used allowance has its line, however many there are; so has what is
+ * only observed, of which nothing else tells.
  */
 void
 ig_record(IgRecord *record, const IgFinding *finding, IgLevel level, IgOutcome outcome)
@@ -36,6 +37,9 @@ ig_record(IgRecord *record, const IgFinding *finding, IgLevel level, IgOutcome o
 	record->counts[outcome]++;
 	if (outcome != IG_ALLOWED && record->counts[outcome] > MAX_LINES)
 	{
+		if (outcome == IG_OBSERVED)
+			write_line(finding->rule->sqlstate, true,
+					   finding_line(finding, level, outcome));
 		ig_ledger_count(MyDatabaseId, finding->rule->sqlstate, outcome);
 		return;
 	}
@@ -52,14 +56,14 @@ ig_record_end(const IgRecord *record)
 		int			more = record->counts[outcome] - MAX_LINES;
 		StringInfoData buf;
 
-		if (outcome == IG_ALLOWED || more <= 0)
+		if (outcome == IG_ALLOWED || outcome == IG_OBSERVED || more <= 0)
 			continue;
 
 		initStringInfo(&buf);
 		appendStringInfo(&buf, "invariant_guard: %s %d more by the same statement:",
 						 ig_outcome_name(outcome), more);
 		append_session(&buf);
-		write_line(0, outcome == IG_OBSERVED, buf.data);
+		write_line(0, false, buf.data);
 	}
 }
 

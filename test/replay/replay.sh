@@ -105,7 +105,6 @@ apply()
 # The form of record.c: what is in double quotes has its own ones doubled.
 quoted='"([^"]|"")*"'
 finding="LOG:  (IG[A-Z0-9]{3}: )?invariant_guard: observed ([a-z0-9-]+) \\(IG[A-Z0-9]{3}\\)( on $quoted)?: role $quoted, application $quoted, level (error|warning|notice): "
-more='observed [0-9]+ more by the same statement:'
 
 replay()
 {
@@ -124,7 +123,7 @@ replay()
 		sed -nE "s/^.*$finding.*/\7 \2/p" "$err" | sed "s|\$| $n|" >>"$ig_work/findings"
 		# no pipe here: one that ends early makes the whole of it a failure
 		if ! grep -qE "${finding/(error|warning|notice)/error}" "$err"; then passed=$((passed + 1)); fi
-		grep -E 'LOG: .*observed ' "$err" | grep -vE "$finding|$more" >>"$ig_work/odd"
+		grep -E 'LOG: .*observed ' "$err" | grep -vE "$finding" >>"$ig_work/odd"
 		if [ $list = yes ]; then grep -E "$finding" "$err" | sed "s|^psql:$dir/||"; fi
 		n=$((n + 1))
 	done
