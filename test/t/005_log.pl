@@ -135,6 +135,9 @@ $node->safe_psql('shop', join('', map { "CREATE TABLE many_$_ (a int);" } 1 .. 4
 my @lines = lines_of($log);
 is(scalar(@lines), 22, 'a line of the first 21, and one more');
 is($lines[21], "refused 20 more by the same statement: $who", 'which counts the others');
+($log) = log_of("SET invariant_guard.mode = 'observe'; BEGIN; DROP TABLE "
+	  . join(', ', map { "many_$_" } 1 .. 40) . '; ROLLBACK;');
+is(scalar(lines_of($log)), 42, 'what is observed has a line each, and two rules speak of them all');
 
 # A name with a line break must not look like another entry of the log, and
 # one with quotes not like another part of the line.
