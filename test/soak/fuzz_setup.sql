@@ -128,7 +128,7 @@ CREATE FUNCTION watch.look() RETURNS TABLE (tab text, aspect text, value text) L
 	SELECT w.name, 'trigger', format('%s %s %s', t.oid, CASE WHEN tgenabled IN ('O', 'A') THEN 'fires' END, tgfoid)
 		FROM watch.tables w JOIN pg_trigger t ON tgrelid = w.oid WHERE NOT tgisinternal AND w.class = 'financial'
 	UNION ALL
-	SELECT w.name, 'policy', format('%s %s %s', k.oid, polroles, pg_get_expr(polqual, polrelid))
+	SELECT w.name, 'policy', format('%s %s %s', k.oid, polroles, md5(polqual::text))
 		FROM watch.tables w JOIN pg_policy k ON polrelid = w.oid WHERE w.class = 'financial'
 	UNION ALL
 	SELECT w.name, 'constraint', format('%s %s', k.oid, contype)
