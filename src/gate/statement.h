@@ -15,6 +15,7 @@
 
 #include "gate/impact.h"
 #include "model/change.h"
+#include "platform/compat.h"
 #include "platform/freeze.h"
 #include "platform/locks.h"
 

@@ -60,6 +60,16 @@ extern int no_such_variable
 extern PGDLLEXPORT void _PG_init(void);
 #endif
 
+/*
+ * On every major castNode of a server built with assertions wants a pointer
+ * that is not to const, though it only looks at the tag.
+ */
+#ifdef USE_ASSERT_CHECKING
+#undef castNode
+#define castNode(_type_, nodeptr) \
+	((_type_ *) castNodeImpl(T_##_type_, (void *) (nodeptr)))
+#endif
+
 /* What a major can do, for code that must ask without naming a version. */
 #define IG_HAS_DSM_REGISTRY			(PG_VERSION_NUM >= 170000)
 #define IG_HAS_LOGIN_EVENT			(PG_VERSION_NUM >= 170000)
