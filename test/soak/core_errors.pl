@@ -45,6 +45,7 @@ my %consequence = (
 	'42501' => 'an owner or a privilege is another one',
 	'0A000' => 'an object is in another state',
 	'26000' => 'a prepared statement was not made',
+	'57P01' => 'the worker of a subscription that is still there is stopped',
 	'21000' => 'rows of an earlier test are still there');
 
 sub errors
