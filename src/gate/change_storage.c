@@ -33,15 +33,15 @@
 
 typedef bool (*ClassFilter) (Form_pg_class form, Oid argument);
 
-static bool option_is_set(List *options, const char *name);
+static List *oids_where(ClassFilter filter, Oid argument);
 static List *tables_where(ClassFilter filter, Oid argument);
 static void change_each(IgStatement *stmt, IgChangeKind kind, List *tables, LOCKMODE lock);
 
 /*
  * Is a boolean option of a parenthesized list given, and true?
  */
-static bool
-option_is_set(List *options, const char *name)
+bool
+ig_option_is_set(List *options, const char *name)
 {
 	ListCell   *lc;
 	bool		result = false;
@@ -61,14 +61,12 @@ option_is_set(List *options, const char *name)
  * Statements that name no table work on many.
  */
 static List *
-tables_where(ClassFilter filter, Oid argument)
+oids_where(ClassFilter filter, Oid argument)
 {
 	Relation	pg_class = table_open(RelationRelationId, AccessShareLock);
 	SysScanDesc scan = systable_beginscan(pg_class, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	tuple;
 	List	   *relids = NIL;
-	List	   *tables = NIL;
-	ListCell   *lc;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
@@ -79,8 +77,16 @@ tables_where(ClassFilter filter, Oid argument)
 	}
 	systable_endscan(scan);
 	table_close(pg_class, AccessShareLock);
+	return relids;
+}
 
-	foreach(lc, relids)
+static List *
+tables_where(ClassFilter filter, Oid argument)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, oids_where(filter, argument))
 	{
 		IgRelation *rel = ig_relation_load(lfirst_oid(lc));
 
@@ -110,6 +116,12 @@ static bool
 is_own_table_of_schema(Form_pg_class form, Oid schema)
 {
 	return form->relnamespace == schema && is_own_table(form, InvalidOid);
+}
+
+List *
+ig_own_tables(Oid schema)
+{
+	return oids_where(OidIsValid(schema) ? is_own_table_of_schema : is_own_table, schema);
 }
 
 static bool
@@ -150,7 +162,7 @@ void
 ig_changes_reindex(IgStatement *stmt)
 {
 	const ReindexStmt *reindex = castNode(ReindexStmt, stmt->parsetree);
-	bool		concurrently = option_is_set(reindex->params, "concurrently");
+	bool		concurrently = ig_option_is_set(reindex->params, "concurrently");
 	LOCKMODE	lock = concurrently ? ShareUpdateExclusiveLock : ShareLock;
 	IgRelation *rel;
 	IgChange   *change;
@@ -221,7 +233,7 @@ ig_changes_vacuum(IgStatement *stmt)
 	const VacuumStmt *vacuum = castNode(VacuumStmt, stmt->parsetree);
 	ListCell   *lc;
 
-	if (!vacuum->is_vacuumcmd || !option_is_set(vacuum->options, "full"))
+	if (!vacuum->is_vacuumcmd || !ig_option_is_set(vacuum->options, "full"))
 		return;
 
 	if (vacuum->rels == NIL)

@@ -45,7 +45,6 @@ static IgEffect *effect_on(Effects *effects, Oid relid);
 static List *heaps(Effects *effects, const IgRelation *rel);
 static List *partitions(const IgRelation *rel);
 static List *index_oids(Oid relid);
-static List *add_name(List *names, const char *name);
 static void rewrite(Effects *effects, Oid relid);
 static void build(Effects *effects, Oid relid, const char *index);
 static void scan(Effects *effects, Oid relid);
@@ -156,21 +155,6 @@ index_oids(Oid relid)
 	return result;
 }
 
-static List *
-add_name(List *names, const char *name)
-{
-	ListCell   *lc;
-
-	if (name == NULL)
-		return names;
-	foreach(lc, names)
-	{
-		if (strcmp((const char *) lfirst(lc), name) == 0)
-			return names;
-	}
-	return lappend(names, pstrdup(name));
-}
-
 static void
 scan(Effects *effects, Oid relid)
 {
@@ -194,7 +178,7 @@ build(Effects *effects, Oid relid, const char *index)
 
 	scan(effects, relid);
 	if (effect != NULL && RELKIND_HAS_TABLE_AM(effect->rel->relkind))
-		effect->rebuilds = add_name(effect->rebuilds, index);
+		effect->rebuilds = ig_impact_add_name(effect->rebuilds, index);
 }
 
 static void
@@ -204,7 +188,7 @@ check(Effects *effects, Oid relid, const char *constraint)
 
 	scan(effects, relid);
 	if (effect != NULL && RELKIND_HAS_TABLE_AM(effect->rel->relkind))
-		effect->rechecks = add_name(effect->rechecks, constraint);
+		effect->rechecks = ig_impact_add_name(effect->rechecks, constraint);
 }
 
 /* The file, and those of all indexes. */

@@ -61,6 +61,7 @@ extern bool ig_impact_concerns_any(Oid relid);
 extern void ig_impact_add_table(IgImpact *impact, Relation relation);
 extern void ig_impact_add_index(IgImpact *impact, const char *name);
 extern void ig_impact_add_constraint(IgImpact *impact, const char *name);
+extern List *ig_impact_add_name(List *names, const char *name);
 
 /*
  * A column that changes its type, in a table and in all that inherit from it.

@@ -16,7 +16,6 @@
 #include "gate/impact.h"
 #include "platform/inherit.h"
 
-static List *add_name(List *names, const char *name);
 
 /*
  * Does work on the relation matter?  It must have rows of its own, and be
@@ -65,26 +64,26 @@ ig_impact_add_table(IgImpact *impact, Relation relation)
 	char	   *name = psprintf("%s.%s", schema ? schema : "",
 								RelationGetRelationName(relation));
 
-	impact->tables = add_name(impact->tables, name);
-	impact->names = add_name(impact->names, name);
+	impact->tables = ig_impact_add_name(impact->tables, name);
+	impact->names = ig_impact_add_name(impact->names, name);
 }
 
 void
 ig_impact_add_index(IgImpact *impact, const char *name)
 {
-	impact->indexes = add_name(impact->indexes, name);
-	impact->names = add_name(impact->names, name);
+	impact->indexes = ig_impact_add_name(impact->indexes, name);
+	impact->names = ig_impact_add_name(impact->names, name);
 }
 
 void
 ig_impact_add_constraint(IgImpact *impact, const char *name)
 {
-	impact->constraints = add_name(impact->constraints, name);
-	impact->names = add_name(impact->names, name);
+	impact->constraints = ig_impact_add_name(impact->constraints, name);
+	impact->names = ig_impact_add_name(impact->names, name);
 }
 
-static List *
-add_name(List *names, const char *name)
+List *
+ig_impact_add_name(List *names, const char *name)
 {
 	ListCell   *lc;
 

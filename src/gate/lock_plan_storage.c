@@ -25,51 +25,7 @@
 #include "platform/compat.h"
 #include "platform/inherit.h"
 
-static bool option_is_set(List *options, const char *name);
-static List *own_tables(Oid schema);
 static void reindex_table(IgLockPlan *plan, Oid relid, bool concurrently);
-
-static bool
-option_is_set(List *options, const char *name)
-{
-	ListCell   *lc;
-	bool		result = false;
-
-	foreach(lc, options)
-	{
-		DefElem    *option = lfirst_node(DefElem, lc);
-
-		if (strcmp(option->defname, name) == 0)
-			result = defGetBoolean(option);
-	}
-	return result;
-}
-
-/*
- * The user's own tables and materialized views, of a schema or of all.
- */
-static List *
-own_tables(Oid schema)
-{
-	Relation	pg_class = table_open(RelationRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(pg_class, InvalidOid, false, NULL, 0, NULL);
-	HeapTuple	tuple;
-	List	   *result = NIL;
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-	{
-		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
-
-		if (form->oid >= FirstNormalObjectId && RELKIND_HAS_TABLE_AM(form->relkind) &&
-			form->relkind != RELKIND_TOASTVALUE &&
-			(!OidIsValid(schema) || form->relnamespace == schema) &&
-			ig_relation_is_owned(form->oid))
-			result = lappend_oid(result, form->oid);
-	}
-	systable_endscan(scan);
-	table_close(pg_class, AccessShareLock);
-	return result;
-}
 
 static void
 reindex_table(IgLockPlan *plan, Oid relid, bool concurrently)
@@ -95,7 +51,7 @@ void
 ig_plan_reindex(IgLockPlan *plan)
 {
 	const ReindexStmt *reindex = castNode(ReindexStmt, plan->stmt->parsetree);
-	bool		concurrently = option_is_set(reindex->params, "concurrently");
+	bool		concurrently = ig_option_is_set(reindex->params, "concurrently");
 	LOCKMODE	lock = concurrently ? ShareUpdateExclusiveLock : ShareLock;
 	Oid			relid = ig_plan_lookup(plan->stmt, reindex->relation);
 	char		relkind = get_rel_relkind(relid);
@@ -113,7 +69,7 @@ ig_plan_reindex(IgLockPlan *plan)
 			if (!OidIsValid(schema))
 				return;
 		}
-		foreach(lc, own_tables(schema))
+		foreach(lc, ig_own_tables(schema))
 			reindex_table(plan, lfirst_oid(lc), concurrently);
 	}
 	else if (relkind == RELKIND_PARTITIONED_TABLE)
@@ -173,12 +129,12 @@ void
 ig_plan_vacuum(IgLockPlan *plan)
 {
 	const VacuumStmt *vacuum = castNode(VacuumStmt, plan->stmt->parsetree);
-	LOCKMODE	lock = vacuum->is_vacuumcmd && option_is_set(vacuum->options, "full") ?
+	LOCKMODE	lock = vacuum->is_vacuumcmd && ig_option_is_set(vacuum->options, "full") ?
 		AccessExclusiveLock : ShareUpdateExclusiveLock;
 	ListCell   *lc;
 
 	if (vacuum->rels == NIL)
-		ig_plan_add_all(plan, own_tables(InvalidOid), lock);
+		ig_plan_add_all(plan, ig_own_tables(InvalidOid), lock);
 
 	foreach(lc, vacuum->rels)
 	{

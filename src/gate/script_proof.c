@@ -23,6 +23,7 @@
 #include "utils/syscache.h"
 
 #include "gate/script_column.h"
+#include "platform/catalog.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
 
@@ -44,7 +45,6 @@ static bool is_dropped_since(const IgScriptObject *object, int place, const char
 static bool is_validated_since(const IgScriptObject *object, int place, const char *name);
 static Proof constraint_proof(const IgScriptObject *object, int place,
 							  const IgRelation *rel, const char *column);
-static bool is_not_null_in_catalog(Oid relid, const char *column);
 
 static bool
 is_column(const Node *node, const char *column)
@@ -221,19 +221,6 @@ constraint_proof(const IgScriptObject *object, int place, const IgRelation *rel,
 	return proof;
 }
 
-static bool
-is_not_null_in_catalog(Oid relid, const char *column)
-{
-	HeapTuple	tuple = SearchSysCacheAttName(relid, column);
-	bool		result;
-
-	if (!HeapTupleIsValid(tuple))
-		return false;
-	result = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-	ReleaseSysCache(tuple);
-	return result;
-}
-
 /*
  * catalog_scans tells what the catalog alone says; dropped are the constraints
  * that the statement itself drops.
@@ -276,7 +263,8 @@ ig_script_not_null_work(const IgRelation *rel, const char *column, bool catalog_
 		return IG_WORK_UNKNOWN;
 	if (life != NULL || rel->is_foretold)
 		return IG_WORK_SCAN;
-	if (null == NULL && !catalog_scans && is_not_null_in_catalog(rel->relid, column))
+	if (null == NULL && !catalog_scans &&
+		ig_column_refuses_null(rel->relid, get_attnum(rel->relid, column)))
 		return IG_WORK_NONE;
 
 	changed = ig_script_touched(rel->relid, IG_TOUCH_BIT(IG_TOUCH_DROP_CONSTRAINT) |

@@ -177,6 +177,11 @@ extern IgChange *ig_change_constraint_lost(IgStatement *stmt, IgRelation *rel, O
 extern bool ig_change_index_lost(IgStatement *stmt, IgRelation *rel, Oid indexid);
 extern bool ig_relation_is_published(Oid relid, bool with_changes);
 
+/* change_storage.c: the current user's own tables and materialized views, by
+ * OID, in a schema or, with InvalidOid, in all; and a boolean option's value */
+extern List *ig_own_tables(Oid schema);
+extern bool ig_option_is_set(List *options, const char *name);
+
 /* change_owned.c: ObjectAddress of all that a role owns in this database */
 extern List *ig_owned_objects(Oid roleid);
 

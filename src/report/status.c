@@ -35,10 +35,10 @@
 #include "gate/hooks.h"
 #include "model/ledger.h"
 #include "platform/compat.h"
+#include "platform/library.h"
 #include "platform/shared.h"
 #include "report/status.h"
 
-#define LIBRARY_NAME	"invariant_guard"
 #define STATUS_COLUMNS	4
 
 typedef enum LoadedBy
@@ -78,8 +78,6 @@ static void put_session_row(ReturnSetInfo *rsinfo);
 static void put_mode_row(ReturnSetInfo *rsinfo);
 static void put_ledger_row(ReturnSetInfo *rsinfo);
 static LoadedBy how_loaded(void);
-static bool is_library_listed(const char *libraries);
-static bool is_library_file(const char *file);
 static bool are_event_triggers_on(void);
 static char *triggers_not_always(const char *const *names);
 static bool is_trigger_always(const char *name);
@@ -125,8 +123,8 @@ ig_sql_warn_if_not_preloaded(PG_FUNCTION_ARGS)
 	bool		by_login;
 
 	if (ig_loaded_at_server_start ||
-		is_library_listed(libraries) ||
-		is_library_listed(session_preload_libraries_string))
+		ig_library_is_listed(libraries) ||
+		ig_library_is_listed(session_preload_libraries_string))
 		PG_RETURN_VOID();
 
 	/* a login trigger loads it just as early, but can be silenced */
@@ -134,7 +132,7 @@ ig_sql_warn_if_not_preloaded(PG_FUNCTION_ARGS)
 
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
-			 errmsg("library \"%s\" is not preloaded", LIBRARY_NAME),
+			 errmsg("library \"%s\" is not preloaded", IG_LIBRARY_NAME),
 			 by_login ?
 			 errdetail("The login event trigger loads it into each session, but not while event_triggers is off.") :
 			 errdetail("Before the first DDL of a session these are not judged: %s.",
@@ -219,7 +217,7 @@ how_loaded(void)
 {
 	if (ig_loaded_at_server_start)
 		return LOADED_BY_SERVER;
-	if (is_library_listed(session_preload_libraries_string))
+	if (ig_library_is_listed(session_preload_libraries_string))
 		return LOADED_BY_SESSION;
 	if (ig_loaded_by_login)
 		return LOADED_BY_LOGIN;
@@ -327,40 +325,6 @@ put_ledger_row(ReturnSetInfo *rsinfo)
 			uncounted == 0 ? NULL :
 			psprintf("there is no room for more rules and databases: "
 					 UINT64_FORMAT " findings were not counted", uncounted));
-}
-
-/*
- * Is the library in a list of libraries, as these settings hold it?
- */
-static bool
-is_library_listed(const char *libraries)
-{
-	List	   *files;
-	ListCell   *lc;
-
-	if (libraries == NULL ||
-		!SplitDirectoriesString(pstrdup(libraries), ',', &files))
-		return false;
-
-	foreach(lc, files)
-	{
-		if (is_library_file((const char *) lfirst(lc)))
-			return true;
-	}
-	return false;
-}
-
-/*
- * invariant_guard, $libdir/invariant_guard, /a/path/invariant_guard.so
- */
-static bool
-is_library_file(const char *file)
-{
-	const char *base = last_dir_separator(file);
-
-	base = base ? base + 1 : file;
-	return strcmp(base, LIBRARY_NAME) == 0 ||
-		strcmp(base, LIBRARY_NAME DLSUFFIX) == 0;
 }
 
 /*
@@ -480,6 +444,6 @@ preload_statement(const char *libraries)
 					 quote_identifier(database ? database : "?"));
 	foreach(lc, files)
 		appendStringInfo(&buf, "%s, ", quote_literal_cstr((const char *) lfirst(lc)));
-	appendStringInfo(&buf, "%s;", quote_literal_cstr(LIBRARY_NAME));
+	appendStringInfo(&buf, "%s;", quote_literal_cstr(IG_LIBRARY_NAME));
 	return buf.data;
 }

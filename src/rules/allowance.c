@@ -113,6 +113,17 @@ ig_allowance_hint_own(IgFinding *finding, const char *sql)
 	ig_allowance_hint(finding, items.data, sql);
 }
 
+void
+ig_allowance_hint_statement(IgFinding *finding, const IgChange *change)
+{
+	if (change->sql == NULL || change->allow == NULL)
+		ig_allowance_hint_own(finding, NULL);
+	else if (change->concurrently)
+		ig_allowance_hint_session(finding, "", change->sql);
+	else
+		ig_allowance_hint(finding, "", change->sql);
+}
+
 /*
  * The statement as it is, with an allowance for every single thing that goes.
  */

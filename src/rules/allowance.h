@@ -35,6 +35,12 @@ extern void ig_allowance_hint_session(IgFinding *finding, const char *items,
 /* With the finding's own allowance alone; sql may be NULL. */
 extern void ig_allowance_hint_own(IgFinding *finding, const char *sql);
 
+/*
+ * The change's own statement with all that it needs.  Where its text is not
+ * known, the finding's own allowance alone is told.
+ */
+extern void ig_allowance_hint_statement(IgFinding *finding, const IgChange *change);
+
 /* With those for the object that goes, its parts and the victims of CASCADE. */
 extern void ig_allowance_hint_drop(IgFinding *finding, const IgChange *change);
 

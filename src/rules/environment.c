@@ -13,7 +13,6 @@
 
 static void judge_freeze(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_reset(const IgRule *rule, const IgChange *change, IgFindings *findings);
-static void hint_statement(IgFinding *finding, const IgChange *change);
 
 static void
 judge_freeze(const IgRule *rule, const IgChange *change, IgFindings *findings)
@@ -31,7 +30,7 @@ judge_freeze(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	ig_finding_detail(finding,
 					  "While invariant_guard.schema_freeze holds, only statements that add to the schema pass.");
 	ig_finding_hint(finding, "-- wait for the end of the freeze; if it cannot wait:");
-	hint_statement(finding, change);
+	ig_allowance_hint_statement(finding, change);
 }
 
 /*
@@ -51,22 +50,7 @@ judge_reset(const IgRule *rule, const IgChange *change, IgFindings *findings)
 					  "That is how a development database is reset. invariant_guard.environment is \"%s\", %s.",
 					  ig_environment_name(), ig_environment_source());
 	ig_finding_hint(finding, "-- if the statement is meant:");
-	hint_statement(finding, change);
-}
-
-/*
- * The statement with what these rules need for it.  Where its text is not
- * known, the allowance alone is told.
- */
-static void
-hint_statement(IgFinding *finding, const IgChange *change)
-{
-	if (change->sql == NULL || change->allow == NULL)
-		ig_allowance_hint_own(finding, NULL);
-	else if (change->concurrently)
-		ig_allowance_hint_session(finding, "", change->sql);
-	else
-		ig_allowance_hint(finding, "", change->sql);
+	ig_allowance_hint_statement(finding, change);
 }
 
 static const IgRule rules[] = {

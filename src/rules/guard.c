@@ -62,12 +62,7 @@ judge_self(const IgRule *rule, const IgChange *change, IgFindings *findings)
 										 "cannot %s: that weakens the guard", change->words);
 
 	ig_finding_detail(finding, "%s", change->new_name);
-	if (change->sql == NULL || change->allow == NULL)
-		ig_allowance_hint_own(finding, NULL);
-	else if (change->concurrently)
-		ig_allowance_hint_session(finding, "", change->sql);
-	else
-		ig_allowance_hint(finding, "", change->sql);
+	ig_allowance_hint_statement(finding, change);
 }
 
 static const IgRule rules[] = {
