@@ -39,12 +39,14 @@ OBJS = \
 	src/platform/library.o \
 	src/platform/list_setting.o \
 	src/platform/locks.o \
+	src/platform/owned.o \
 	src/platform/relation.o \
 	src/platform/settings.o \
 	src/platform/shared.o \
 	src/platform/text.o \
 	src/model/finding.o \
 	src/model/ledger.o \
+	src/model/row_rule.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
 	src/gate/change_column.o \
@@ -108,6 +110,14 @@ OBJS = \
 	src/gate/target.o \
 	src/gate/transaction.o \
 	src/gate/utility_hook.o \
+	src/rows/anchor.o \
+	src/rows/append_only.o \
+	src/rows/declare.o \
+	src/rows/move.o \
+	src/rows/plan_rules.o \
+	src/rows/rows.o \
+	src/rows/rule_trigger.o \
+	src/rows/spread.o \
 	src/rules/add_column.o \
 	src/rules/allowance.o \
 	src/rules/alter_column.o \
@@ -124,6 +134,7 @@ OBJS = \
 	src/rules/rename.o \
 	src/rules/replace_constraint.o \
 	src/rules/replace_object.o \
+	src/rules/rows.o \
 	src/rules/rules.o \
 	src/rules/table.o \
 	src/rules/truncate.o \
@@ -137,7 +148,8 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl \
+	rows_append_only
 REGRESS_OPTS =
 
 ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap

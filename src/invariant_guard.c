@@ -9,6 +9,7 @@
  *	model/		the vocabulary: changes, impacts, findings
  *	rules/		the catalogue, one family a file
  *	gate/		a statement's way: hooks, changes, impacts, decision
+ *	rows/		trigger functions that hold row rules, and what declares them
  *	report/		views and functions for people
  *
  *-------------------------------------------------------------------------
@@ -30,6 +31,7 @@
 #include "platform/settings.h"
 #include "platform/shared.h"
 #include "report/status.h"
+#include "rows/rows.h"
 #include "rules/rules.h"
 
 IG_MODULE_MAGIC("invariant_guard", IG_VERSION);
@@ -59,4 +61,5 @@ _PG_init(void)
 	ig_object_hook_install();
 	ig_rows_changed_install();
 	ig_session_guard_install();
+	ig_rows_init();
 }

@@ -36,6 +36,7 @@ PG_FUNCTION_INFO_V1(ig_on_table_rewrite);
 PG_FUNCTION_INFO_V1(ig_on_login);
 
 bool		ig_loaded_by_login = false;
+void		(*ig_ddl_end_hook) (void) = NULL;
 
 /*
  * The event triggers' functions cannot be called otherwise.
@@ -75,6 +76,8 @@ ig_on_ddl_command_end(PG_FUNCTION_ARGS)
 		ig_statement_end_by_event();
 		ig_names_check(stmt);
 	}
+	if (ig_ddl_end_hook)
+		ig_ddl_end_hook();
 	PG_RETURN_NULL();
 }
 

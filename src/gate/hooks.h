@@ -15,4 +15,11 @@ extern bool ig_utility_hook_is_running(void);
 /* Was the library loaded by the login event trigger of this session? */
 extern bool ig_loaded_by_login;
 
+/*
+ * Called when a table has become a partition or child of another one, in the
+ * midst of the command; and when a DDL command has ended, by the event trigger.
+ */
+extern void (*ig_inherited_hook) (Oid relid);
+extern void (*ig_ddl_end_hook) (void);
+
 #endif							/* IG_HOOKS_H */

@@ -17,7 +17,6 @@
 #include "catalog/indexing.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_constraint.h"
-#include "catalog/pg_inherits.h"
 #include "catalog/pg_index.h"
 #include "storage/bufmgr.h"
 #include "utils/array.h"
@@ -32,6 +31,7 @@
 #include "gate/transaction.h"
 #include "platform/catalog.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 #include "rules/rules.h"
 
 /* What a statement may have been foretold to do to a table. */
@@ -125,22 +125,7 @@ ig_net_line_of_descent(Oid relid)
 
 	/* the list grows while it is read */
 	foreach(lc, line)
-	{
-		Relation	pg_inherits = table_open(InheritsRelationId, AccessShareLock);
-		SysScanDesc scan;
-		ScanKeyData key;
-		HeapTuple	tuple;
-
-		ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
-					ObjectIdGetDatum(lfirst_oid(lc)));
-		scan = systable_beginscan(pg_inherits, InheritsRelidSeqnoIndexId, true, NULL,
-								  1, &key);
-		while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-			line = list_append_unique_oid(line,
-										  ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
-		systable_endscan(scan);
-		table_close(pg_inherits, AccessShareLock);
-	}
+		line = list_concat_unique_oid(line, ig_parents_of(lfirst_oid(lc)));
 	return line;
 }
 

@@ -21,6 +21,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -31,6 +32,8 @@
 #include "gate/transaction.h"
 
 static object_access_hook_type prev_object_access = NULL;
+
+void		(*ig_inherited_hook) (Oid relid) = NULL;
 
 static void ig_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 							 int subId, void *arg);
@@ -53,6 +56,8 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 	/* called for each function and schema look-up: leave at once */
 	if (access == OAT_FUNCTION_EXECUTE || access == OAT_NAMESPACE_SEARCH)
 		return;
+	if (access == OAT_POST_ALTER && classId == InheritsRelationId && ig_inherited_hook)
+		ig_inherited_hook(objectId);
 	if (!ig_gate_active())
 		return;
 

@@ -97,6 +97,8 @@ typedef enum IgChangeKind
 								 * first one's */
 	IG_CHANGE_ROWS,				/* rel = the first of held; held, rows */
 	IG_USE_ENUM_VALUE,			/* identity = the type, name = the value */
+	IG_BREAK_ROW_RULE,			/* rel, column: what a row rule refuses */
+	IG_LOOSEN_ROW_RULE,			/* rel, column, name = the rule, words */
 
 	IG_CHANGE_KINDS				/* count; keep last */
 } IgChangeKind;

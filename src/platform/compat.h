@@ -351,4 +351,19 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
  */
 #define IG_NEW_ENUM_TAKES_VALUES	(PG_VERSION_NUM >= 170000)
 
+/* 16 has TRUNCATE triggers on foreign tables. */
+#define IG_FOREIGN_TRUNCATE_TRIGGERS	(PG_VERSION_NUM >= 160000)
+
+/*
+ * 16 moved what a query may do with a column from the range table's entry to a
+ * struct of its own.
+ */
+#if PG_VERSION_NUM >= 160000
+#define ig_rte_permissions(query, rte)	getRTEPermissionInfo((query)->rteperminfos, rte)
+#define IgRtePermissions				RTEPermissionInfo
+#else
+#define ig_rte_permissions(query, rte)	(rte)
+#define IgRtePermissions				RangeTblEntry
+#endif
+
 #endif							/* IG_COMPAT_H */

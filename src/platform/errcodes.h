@@ -15,9 +15,15 @@
  *	T  discipline of transactions and sessions
  *	Z  freeze and environment
  *	G  the guard itself
+ *	V  optimistic lock
+ *	D  soft delete
+ *	A  append-only
+ *	M  immutable columns and rows
+ *	I  isolation and lost updates
+ *	R  declaration of row rules
  *	9  what could not be judged
  *
- * C, H, V, D, A, M, B, I, X, K and N are kept for the families to come.
+ * C, H, B, X, K and N are kept for the families to come.
  *
  *-------------------------------------------------------------------------
  */
@@ -126,7 +132,41 @@
 #define ERRCODE_IG_UNPROTECT					IG_SQLSTATE('G', '0', '1')
 #define ERRCODE_IG_GUARD_SELF					IG_SQLSTATE('G', '0', '2')
 
+/* V: optimistic lock */
+#define ERRCODE_IG_OPTIMISTIC_LOCK				IG_SQLSTATE('V', '0', '1')
+#define ERRCODE_IG_VERSION_PREDICATE			IG_SQLSTATE('V', '0', '2')
+
+/* D: soft delete */
+#define ERRCODE_IG_SOFT_DELETE					IG_SQLSTATE('D', '0', '1')
+#define ERRCODE_IG_SOFT_DELETE_CHILDREN			IG_SQLSTATE('D', '0', '2')
+#define ERRCODE_IG_SOFT_DELETE_PARENT			IG_SQLSTATE('D', '0', '3')
+#define ERRCODE_IG_SOFT_DELETE_RESTORE			IG_SQLSTATE('D', '0', '4')
+#define ERRCODE_IG_SOFT_DELETE_PURGE			IG_SQLSTATE('D', '0', '5')
+
+/* A: append-only */
+#define ERRCODE_IG_APPEND_ONLY					IG_SQLSTATE('A', '0', '1')
+#define ERRCODE_IG_APPEND_ONLY_REVERSAL			IG_SQLSTATE('A', '0', '2')
+
+/* M: immutable columns and rows */
+#define ERRCODE_IG_IMMUTABLE_COLUMNS			IG_SQLSTATE('M', '0', '1')
+#define ERRCODE_IG_FROZEN_ROWS					IG_SQLSTATE('M', '0', '2')
+#define ERRCODE_IG_SNAPSHOT_COLUMNS				IG_SQLSTATE('M', '0', '3')
+
+/* I: isolation and lost updates */
+#define ERRCODE_IG_RELATIVE_ONLY				IG_SQLSTATE('I', '0', '1')
+#define ERRCODE_IG_ISOLATION_FLOOR				IG_SQLSTATE('I', '0', '2')
+#define ERRCODE_IG_COMMIT_ASSERTION				IG_SQLSTATE('I', '0', '3')
+#define ERRCODE_IG_ROW_LIMIT					IG_SQLSTATE('I', '0', '4')
+#define ERRCODE_IG_ON_NO_MATCH					IG_SQLSTATE('I', '0', '5')
+
+/* R: declaration of row rules */
+#define ERRCODE_IG_RULE_BROKEN_BY_ROWS			IG_SQLSTATE('R', '0', '1')
+#define ERRCODE_IG_RULE_DECLARED_OTHERWISE		IG_SQLSTATE('R', '0', '2')
+#define ERRCODE_IG_RULE_NOT_APPLICABLE			IG_SQLSTATE('R', '0', '3')
+#define ERRCODE_IG_NO_SUCH_RULE					IG_SQLSTATE('R', '0', '4')
+
 /* 9: what could not be judged is refused */
 #define ERRCODE_IG_CHANGED_MEANWHILE			IG_SQLSTATE('9', '0', '1')
+#define ERRCODE_IG_RULE_UNREADABLE				IG_SQLSTATE('9', '0', '2')
 
 #endif							/* IG_ERRCODES_H */

@@ -24,6 +24,9 @@ extern List *ig_inheritance_children(Oid relid);
 /* The partitioned table that a partition is of, or InvalidOid. */
 extern Oid	ig_partition_parent(Oid relid);
 
+/* What a table inherits from or is a partition of, directly. */
+extern List *ig_parents_of(Oid relid);
+
 /* Does the current user own the relation?  Nobody owns what is gone. */
 extern bool ig_relation_is_owned(Oid relid);
 

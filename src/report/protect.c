@@ -22,12 +22,9 @@
 
 #include "platform/compat.h"
 #include "platform/label.h"
+#include "platform/owned.h"
 
-static Oid	relation_argument(FunctionCallInfo fcinfo);
 static int	class_argument(FunctionCallInfo fcinfo);
-static void lock_owned_table(Oid relid);
-static void check_owned_table(Oid relid);
-static char *qualified_name(Oid relid);
 
 PG_FUNCTION_INFO_V1(ig_sql_protect);
 PG_FUNCTION_INFO_V1(ig_sql_unprotect);
@@ -38,7 +35,7 @@ PG_FUNCTION_INFO_V1(ig_sql_unprotect);
 Datum
 ig_sql_protect(PG_FUNCTION_ARGS)
 {
-	Oid			relid = relation_argument(fcinfo);
+	Oid			relid = ig_table_argument(fcinfo);
 	int			present;
 	int			added;
 
@@ -50,14 +47,14 @@ ig_sql_protect(PG_FUNCTION_ARGS)
 				 errmsg("a table's class must not be null"),
 				 errdetail("The classes are financial and protected.")));
 	added = class_argument(fcinfo);
-	lock_owned_table(relid);
+	ig_lock_owned_table(relid, ShareUpdateExclusiveLock);
 
 	present = ig_label_classes_of(relid);
 	if ((added & ~present) == 0)
 	{
 		ereport(NOTICE,
 				(errmsg("table \"%s\" has the class \"%s\" already",
-						qualified_name(relid), ig_label_text(added))));
+						ig_table_name(relid), ig_label_text(added))));
 		PG_RETURN_VOID();
 	}
 
@@ -75,14 +72,14 @@ ig_sql_protect(PG_FUNCTION_ARGS)
 Datum
 ig_sql_unprotect(PG_FUNCTION_ARGS)
 {
-	Oid			relid = relation_argument(fcinfo);
+	Oid			relid = ig_table_argument(fcinfo);
 	int			present;
 	int			removed;
 
 	PreventCommandIfReadOnly("invariant_guard.unprotect()");
 
 	removed = PG_ARGISNULL(1) ? ~0 : class_argument(fcinfo);
-	lock_owned_table(relid);
+	ig_lock_owned_table(relid, ShareUpdateExclusiveLock);
 
 	present = ig_label_classes_of(relid);
 	if ((present & removed) == 0)
@@ -90,27 +87,17 @@ ig_sql_unprotect(PG_FUNCTION_ARGS)
 		if (PG_ARGISNULL(1))
 			ereport(NOTICE,
 					(errmsg("table \"%s\" has no class by label",
-							qualified_name(relid))));
+							ig_table_name(relid))));
 		else
 			ereport(NOTICE,
 					(errmsg("table \"%s\" does not have the class \"%s\" by label",
-							qualified_name(relid), ig_label_text(removed))));
+							ig_table_name(relid), ig_label_text(removed))));
 		PG_RETURN_VOID();
 	}
 
 	ig_label_set(relid, present & ~removed);
 	CommandCounterIncrement();
 	PG_RETURN_VOID();
-}
-
-static Oid
-relation_argument(FunctionCallInfo fcinfo)
-{
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("the table must not be null")));
-	return PG_GETARG_OID(0);
 }
 
 static int
@@ -123,49 +110,4 @@ class_argument(FunctionCallInfo fcinfo)
 	if (!ig_label_parse(words, &classes, &bad_word))
 		ig_label_bad_class(bad_word);
 	return classes;
-}
-
-/*
- * Take the lock of SECURITY LABEL.  Ownership is asked first, so that nobody
- * locks what is not theirs, and again after the wait.
- */
-static void
-lock_owned_table(Oid relid)
-{
-	check_owned_table(relid);
-	LockRelationOid(relid, ShareUpdateExclusiveLock);
-	check_owned_table(relid);
-}
-
-static void
-check_owned_table(Oid relid)
-{
-	char		relkind = get_rel_relkind(relid);
-
-	if (relkind == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", relid)));
-
-	if (!ig_class_ownercheck(relid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(relkind),
-					   get_rel_name(relid));
-
-	if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
-		relkind != RELKIND_FOREIGN_TABLE)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not a table", get_rel_name(relid)),
-				 errdetail_relkind_not_supported(relkind)));
-}
-
-static char *
-qualified_name(Oid relid)
-{
-	char	   *schema = get_namespace_name(get_rel_namespace(relid));
-	char	   *name = get_rel_name(relid);
-
-	if (schema == NULL || name == NULL)
-		return psprintf("%u", relid);
-	return psprintf("%s.%s", schema, name);
 }

@@ -28,6 +28,7 @@ static const IgRuleSet *const catalogue[] = {
 	&ig_rules_discipline,
 	&ig_rules_environment,
 	&ig_rules_guard,
+	&ig_rules_rows,
 };
 
 #define MAX_RULES	128
@@ -41,10 +42,11 @@ static const char *const family_names[] = {
 	"discipline",
 	"environment",
 	"guard",
+	"rows",
 	NULL
 };
 
-StaticAssertDecl(lengthof(family_names) == IG_FAMILY_GUARD + 2,
+StaticAssertDecl(lengthof(family_names) == IG_FAMILY_ROWS + 2,
 				 "each family has a name");
 StaticAssertDecl(IG_CHANGE_KINDS <= 64, "the kinds of change fit a bit mask");
 

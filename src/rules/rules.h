@@ -25,7 +25,8 @@ typedef enum IgFamily
 	IG_FAMILY_FINANCIAL,		/* F: financial and protected tables */
 	IG_FAMILY_DISCIPLINE,		/* T: transactions, timeouts, locks held */
 	IG_FAMILY_ENVIRONMENT,		/* Z: freezes, and what kind of database it is */
-	IG_FAMILY_GUARD				/* G: the guard itself */
+	IG_FAMILY_GUARD,			/* G: the guard itself */
+	IG_FAMILY_ROWS				/* A, D, I, M, V: declared for rows */
 } IgFamily;
 
 typedef struct IgRule IgRule;
@@ -78,6 +79,7 @@ extern const IgRuleSet ig_rules_financial;
 extern const IgRuleSet ig_rules_discipline;
 extern const IgRuleSet ig_rules_environment;
 extern const IgRuleSet ig_rules_guard;
+extern const IgRuleSet ig_rules_rows;
 
 typedef void (*IgRuleVisitor) (const IgRule *rule, void *context);
 

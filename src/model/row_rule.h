@@ -1,0 +1,115 @@
+/*-------------------------------------------------------------------------
+ *
+ * row_rule.h
+ *	  The kinds of row rules, and what the catalogs say of those declared.
+ *
+ * A row rule is its triggers: those that execute one of our trigger functions.
+ * What a rule is about it says itself: its columns stand in the trigger's WHEN
+ * clause, as arguments of uses() or changed(), where the server follows a
+ * rename and refuses a drop; or, written by hand, as arguments of the trigger
+ * function.  What has an "=" there is an option.
+ *
+ * This is what the gate, which protects the rules, the rules themselves and
+ * the reports all need to know; what a rule does is in rows/.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_ROW_RULE_H
+#define IG_ROW_RULE_H
+
+#include "postgres.h"
+
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+
+typedef enum IgRowRuleKind
+{
+	IG_ROW_OPTIMISTIC_LOCK,
+	IG_ROW_SOFT_DELETE,
+	IG_ROW_SOFT_DELETE_PARENT,	/* on the children of a soft-deleted table */
+	IG_ROW_APPEND_ONLY,
+	IG_ROW_IMMUTABLE_COLUMNS,
+	IG_ROW_FROZEN_ROWS,
+	IG_ROW_SNAPSHOT_COLUMNS,
+	IG_ROW_UNIQUE_ACTIVE,
+	IG_ROW_RELATIVE_ONLY,
+	IG_ROW_ISOLATION_FLOOR,
+	IG_ROW_COMMIT_ASSERTION,
+	IG_ROW_ROW_LIMIT,
+	IG_ROW_ON_NO_MATCH,
+	IG_ROW_AUDIT_COLUMNS,
+
+	IG_ROW_RULE_KINDS			/* count; keep last */
+} IgRowRuleKind;
+
+typedef struct IgRowRule
+{
+	IgRowRuleKind kind;
+	const char *name;			/* for people, and for drop_rule() */
+	const char *function;		/* in the schema invariant_guard */
+	bool		guards;			/* has to fire always; what derives values
+								 * fires on the origin only */
+	bool		keeps_history;	/* no DDL may change, move or lose what is
+								 * stored in the table */
+} IgRowRule;
+
+/*
+ * A trigger that declares a rule, as the catalogs show it.  columns is in the
+ * order in which they are written; several triggers make up one rule.
+ */
+typedef struct IgDeclaredTrigger
+{
+	const IgRowRule *rule;
+	Oid			oid;
+	Oid			relid;
+	Oid			parent;			/* trigger of the partitioned table above */
+	char	   *name;
+	int16		type;			/* TRIGGER_TYPE_ bits */
+	char		enabled;		/* TRIGGER_FIRES_..., TRIGGER_DISABLED */
+	List	   *columns;		/* of char *: as the relation names them now, or
+								 * as an argument does that names no column */
+	List	   *attnums;		/* of int: their numbers, 0 for no such column */
+	List	   *options;		/* of char *: name=value */
+	Bitmapset  *mentioned;		/* all columns that the trigger depends on,
+								 * those of its condition included */
+} IgDeclaredTrigger;
+
+extern const IgRowRule *ig_row_rule(IgRowRuleKind kind);
+extern const IgRowRule *ig_row_rule_by_name(const char *name);
+
+/*
+ * The rule that a trigger function belongs to, or NULL.  Cheap: kept in a
+ * cache of the backend.  The caller is in a valid transaction.
+ */
+extern const IgRowRule *ig_row_rule_of_function(Oid funcid);
+
+/* Is it uses(), changed() or moved()? */
+extern bool ig_row_rule_is_anchor(Oid funcid);
+
+/*
+ * The columns of a trigger of the relation, in the order in which they are
+ * written: a List of int attribute numbers from the anchor of its WHEN clause
+ * (the text of pg_trigger.tgqual), NIL if it has none.
+ */
+extern List *ig_row_rule_anchored(const char *qual);
+
+/* All columns of OLD and NEW that the WHEN clause mentions. */
+extern Bitmapset *ig_row_rule_mentioned(const char *qual);
+
+/*
+ * The IgDeclaredTriggers of a relation, those that are disabled included, by
+ * the catalog snapshot.  No lock is needed; columns that are gone have number 0.
+ */
+extern List *ig_declared_triggers(Oid relid);
+
+/* Does the relation declare any rule?  Cheaper than the list. */
+extern bool ig_declares_rules(Oid relid);
+
+/* One of them by its OID in pg_trigger, or NULL if it declares no rule. */
+extern IgDeclaredTrigger *ig_declared_trigger(Oid tgoid);
+
+extern void ig_row_rule_init(void);
+
+#endif							/* IG_ROW_RULE_H */

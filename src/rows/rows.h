@@ -1,0 +1,72 @@
+/*-------------------------------------------------------------------------
+ *
+ * rows.h
+ *	  What row rules have in common beside their triggers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_ROWS_H
+#define IG_ROWS_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+
+#include "model/row_rule.h"
+
+/* In _PG_init. */
+extern void ig_rows_init(void);
+extern void ig_plan_rules_install(void);
+extern void ig_spread_init(void);
+
+/* 'a, b and c' of a NULL-terminated list of words. */
+extern char *ig_row_words(const char *const *words);
+
+/*
+ * The hooks: rules that look at the plan.  A visitor is called for each
+ * INSERT, UPDATE, DELETE and MERGE that is planned, once for each trigger of
+ * its target that declares a rule of the kind and fires in this session: look
+ * at trigger->tgtype, where a rule has several.  Not for the queries of foreign
+ * keys.  It may change the query, which is the
+ * planner's own copy.  The target is open and locked.
+ */
+typedef struct IgPlanVisit
+{
+	Query	   *query;			/* top level, or a data-modifying CTE */
+	Query	   *top;			/* the query that is planned */
+	Relation	target;
+	const Trigger *trigger;
+	bool	   *tag_is_delete;	/* set it, and the command's tag is DELETE;
+								 * NULL if query is not the top level */
+} IgPlanVisit;
+
+typedef void (*IgPlanVisitor) (IgPlanVisit *visit);
+
+/* In _PG_init; one for each kind. */
+extern void ig_plan_visitor(IgRowRuleKind kind, IgPlanVisitor visitor);
+
+/*
+ * What check_rules() looks for: SQL that gives one text column, a row for each
+ * violation in the table's present rows, or NULL if there is nothing to look
+ * for.  Called for each trigger of the kind; all but one of a rule's triggers
+ * give NULL.  The query is run as the caller, with a pinned search_path; its
+ * names are qualified.
+ */
+typedef char *(*IgRuleCheck) (const IgDeclaredTrigger *declared);
+
+extern void ig_rule_check(IgRowRuleKind kind, IgRuleCheck check);
+extern char *ig_rule_check_query(const IgDeclaredTrigger *declared);
+
+/* The value of an option of a declared trigger, or NULL. */
+extern const char *ig_declared_option(const IgDeclaredTrigger *declared, const char *name);
+
+/* _PG_init of the rules that need more than their triggers. */
+extern void ig_optimistic_lock_init(void);
+extern void ig_soft_delete_init(void);
+extern void ig_relative_only_init(void);
+extern void ig_on_no_match_init(void);
+extern void ig_commit_assertion_init(void);
+extern void ig_row_limit_init(void);
+
+#endif							/* IG_ROWS_H */

@@ -1,0 +1,216 @@
+/*-------------------------------------------------------------------------
+ *
+ * spread.c
+ *	  Row rules of a table on what inherits from it.
+ *
+ * What joins is noted by the object-access hook, by whatever words it joined,
+ * and gets its triggers when the command has ended, by the event trigger that
+ * comes with the extension.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parser.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "gate/hooks.h"
+#include "platform/compat.h"
+#include "platform/inherit.h"
+#include "platform/owned.h"
+#include "rows/rows.h"
+#include "rows/spread.h"
+
+PG_FUNCTION_INFO_V1(ig_sql_keep_rules);
+
+/* What has joined since the last command ended; in TopTransactionContext. */
+static List *joined = NIL;
+
+static void note_joined(Oid relid);
+static void spread_to_joined(void);
+static void forget_joined(XactEvent event, void *arg);
+static void spread(const List *triggers, Oid child);
+static bool is_server_cloning(const IgDeclaredTrigger *declared, Oid child);
+static void copy_trigger(const IgDeclaredTrigger *declared, Oid child, const char *name);
+static CreateTrigStmt *statement_of(Oid tgoid);
+
+void
+ig_spread_init(void)
+{
+	ig_inherited_hook = note_joined;
+	ig_ddl_end_hook = spread_to_joined;
+	RegisterXactCallback(forget_joined, NULL);
+}
+
+char *
+ig_spread_trigger_name(const IgRowRule *rule, const char *instance, const char *suffix)
+{
+	return makeObjectName(psprintf("zz_ig_%s", rule->function), instance, suffix);
+}
+
+static void
+note_joined(Oid relid)
+{
+	MemoryContext old;
+
+	if (IsBinaryUpgrade || creating_extension || !IsTransactionState())
+		return;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	joined = list_append_unique_oid(joined, relid);
+	MemoryContextSwitchTo(old);
+}
+
+static void
+forget_joined(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE)
+		joined = NIL;
+}
+
+/*
+ * What a savepoint took back may be among them.
+ */
+static void
+spread_to_joined(void)
+{
+	List	   *relids = joined;
+	ListCell   *lc;
+
+	joined = NIL;
+	foreach(lc, relids)
+	{
+		Oid			relid = lfirst_oid(lc);
+		ListCell   *la;
+
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+			continue;
+		foreach(la, ig_parents_of(relid))
+		{
+			List	   *triggers = ig_declared_triggers(lfirst_oid(la));
+			ListCell   *lh;
+
+			if (triggers == NIL)
+				continue;
+			foreach(lh, find_all_inheritors(relid, AccessShareLock, NULL))
+				spread(triggers, lfirst_oid(lh));
+		}
+	}
+}
+
+void
+ig_spread_from(Oid relid)
+{
+	List	   *triggers = ig_declared_triggers(relid);
+	ListCell   *lc;
+
+	if (triggers == NIL)
+		return;
+	foreach(lc, find_all_inheritors(relid, ShareRowExclusiveLock, NULL))
+	{
+		if (lfirst_oid(lc) != relid)
+			spread(triggers, lfirst_oid(lc));
+	}
+}
+
+static void
+spread(const List *triggers, Oid child)
+{
+	const ListCell *lc;
+
+	foreach(lc, triggers)
+	{
+		const IgDeclaredTrigger *declared = (const IgDeclaredTrigger *) lfirst(lc);
+
+		if (!is_server_cloning(declared, child) &&
+			!OidIsValid(get_trigger_oid(child, declared->name, true)))
+			copy_trigger(declared, child, declared->name);
+	}
+}
+
+/*
+ * What the server does by itself, or cannot do at all.
+ */
+static bool
+is_server_cloning(const IgDeclaredTrigger *declared, Oid child)
+{
+	if (TRIGGER_FOR_ROW(declared->type))
+		return get_rel_relispartition(child);
+	return get_rel_relkind(child) == RELKIND_FOREIGN_TABLE &&
+		TRIGGER_FOR_TRUNCATE(declared->type) && !IG_FOREIGN_TRUNCATE_TRIGGERS;
+}
+
+/*
+ * The same trigger on another table, by the server's own words for it.  They
+ * are read under the path under which they were written.
+ */
+static void
+copy_trigger(const IgDeclaredTrigger *declared, Oid child, const char *name)
+{
+	int			nest = NewGUCNestLevel();
+	CreateTrigStmt *stmt;
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	stmt = statement_of(declared->oid);
+	stmt->relation = makeRangeVar(get_namespace_name(get_rel_namespace(child)),
+								  get_rel_name(child), -1);
+	stmt->trigname = pstrdup(name);
+	(void) CreateTriggerFiringOn(stmt, NULL, InvalidOid, InvalidOid, InvalidOid,
+								 InvalidOid, InvalidOid, InvalidOid, NULL, false,
+								 false, declared->enabled);
+	AtEOXact_GUC(true, nest);
+	CommandCounterIncrement();
+}
+
+static CreateTrigStmt *
+statement_of(Oid tgoid)
+{
+	char	   *sql = TextDatumGetCString(DirectFunctionCall1(pg_get_triggerdef,
+															  ObjectIdGetDatum(tgoid)));
+	List	   *raw = raw_parser(sql, RAW_PARSE_DEFAULT);
+
+	return castNode(CreateTrigStmt, linitial_node(RawStmt, raw)->stmt);
+}
+
+/*
+ * invariant_guard.keep_rules(rel regclass) returns integer: what the rules of
+ * the partitioned table guard by clones, the partition guards by triggers of
+ * its own, which stay when it is detached.  How many were made.
+ */
+Datum
+ig_sql_keep_rules(PG_FUNCTION_ARGS)
+{
+	Oid			relid = ig_table_argument(fcinfo);
+	int			count = 0;
+	ListCell   *lc;
+
+	PreventCommandIfReadOnly("invariant_guard.keep_rules()");
+	ig_lock_owned_table(relid, ShareRowExclusiveLock);
+	foreach(lc, ig_declared_triggers(relid))
+	{
+		const IgDeclaredTrigger *declared = (const IgDeclaredTrigger *) lfirst(lc);
+		char	   *name = makeObjectName(declared->name, NULL, "kept");
+
+		if (!OidIsValid(declared->parent) || OidIsValid(get_trigger_oid(relid, name, true)))
+			continue;
+		copy_trigger(declared, relid, name);
+		count++;
+	}
+	PG_RETURN_INT32(count);
+}

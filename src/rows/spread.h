@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * spread.h
+ *	  Row rules of a table on what inherits from it.
+ *
+ * The server clones row triggers to partitions.  It does neither so with
+ * statement triggers, TRUNCATE among them, nor with any trigger for inheritance
+ * children: that is done here, when a rule is declared and when a partition or
+ * child joins.  What leaves loses its clones.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_SPREAD_H
+#define IG_SPREAD_H
+
+#include "postgres.h"
+
+#include "model/row_rule.h"
+
+/* The name of a rule's trigger; instance may be NULL. */
+extern char *ig_spread_trigger_name(const IgRowRule *rule, const char *instance,
+									const char *suffix);
+
+/*
+ * Give the rule triggers of a table to all below it that lack them.  Locks
+ * these as CREATE TRIGGER does.
+ */
+extern void ig_spread_from(Oid relid);
+
+#endif							/* IG_SPREAD_H */
