@@ -61,6 +61,7 @@ OBJS = \
 	src/gate/change_owned.o \
 	src/gate/change_partition.o \
 	src/gate/change_reset.o \
+	src/gate/change_rows.o \
 	src/gate/change_self.o \
 	src/gate/change_storage.o \
 	src/gate/change_stored_type.o \
@@ -148,7 +149,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl \
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule \
 	rows_append_only
 REGRESS_OPTS =
 

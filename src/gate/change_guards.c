@@ -105,8 +105,11 @@ ig_changes_create_rule(IgStatement *stmt)
 		change->is_new = ig_transaction_created(&address);
 	}
 	else if (create->instead)
-		guard_change(stmt, IG_DISABLE_TRIGGER, rel, create->rulename,
-					 "redirect writes by rule");
+	{
+		change = guard_change(stmt, IG_DISABLE_TRIGGER, rel, create->rulename,
+							  "redirect writes by rule");
+		ObjectAddressSet(change->address, RewriteRelationId, InvalidOid);
+	}
 }
 
 /*

@@ -90,7 +90,10 @@ ig_changes_partition(IgStatement *stmt, IgRelation *parent, const PartitionCmd *
 
 	/* first, since its cure comes before the others' */
 	if (!attach)
+	{
 		lose_classes(stmt, part, parent);
+		ig_changes_detached_rules(stmt, part, parent);
+	}
 
 	change = ig_change_add(stmt, attach ? IG_ATTACH_PARTITION : IG_DETACH_PARTITION, part);
 	change->parent = parent;

@@ -483,6 +483,7 @@ void
 ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 {
 	IgChange	change = {0};
+	IgChange   *loosened;
 	IgRelation *rel;
 
 	if (classid != RelationRelationId)
@@ -523,6 +524,9 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 		if (change.column == NULL)
 			return;
 	}
+	loosened = ig_change_loosened(&change);
+	if (loosened != NULL)
+		ig_decide_change(loosened);
 	ig_decide_change(&change);
 }
 

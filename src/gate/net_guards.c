@@ -38,6 +38,8 @@
 #include "gate/net.h"
 #include "gate/statement.h"
 #include "gate/transaction.h"
+#include "model/finding.h"
+#include "model/row_rule.h"
 #include "platform/catalog.h"
 #include "platform/text.h"
 
@@ -64,6 +66,8 @@ static bool load_guard(Oid classid, Oid objid, Snapshot snapshot, Guard *guard);
 static int	strength(char enabled);
 static bool is_guard_foretold(IgRelation *rel, IgChangeKind kind);
 static void judge_guard(Oid classid, Oid objid, const Guard *guard, const char *what);
+static bool is_loosening_foretold(const IgRelation *rel);
+static void judge_rule_trigger(Oid tgoid, const Guard *guard, const char *what);
 static bool is_function_changed(Oid funcid);
 static void judge_function(Oid funcid, const ObjectAddress *user);
 
@@ -84,6 +88,8 @@ ig_net_guard_dropped(Oid classid, Oid objid)
 
 	if (!load_guard(classid, objid, NULL, &guard) || guard.internal)
 		return;
+	if (classid == TriggerRelationId)
+		judge_rule_trigger(objid, &guard, "drop");
 	judge_guard(classid, objid, &guard,
 				classid == TriggerRelationId ? "drop trigger" :
 				classid == RewriteRelationId ? "drop rule" : "drop policy");
@@ -109,9 +115,12 @@ ig_net_guard_altered(Oid classid, Oid objid)
 			judge_guard(classid, objid, &after, "alter policy");
 		return;
 	}
-	if (strength(after.enabled) < strength(before.enabled))
-		judge_guard(classid, objid, &after,
-					classid == TriggerRelationId ? "weaken trigger" : "weaken rule");
+	if (strength(after.enabled) >= strength(before.enabled))
+		return;
+	if (classid == TriggerRelationId)
+		judge_rule_trigger(objid, &after, "weaken");
+	judge_guard(classid, objid, &after,
+				classid == TriggerRelationId ? "weaken trigger" : "weaken rule");
 }
 
 /*
@@ -319,6 +328,59 @@ judge_guard(Oid classid, Oid objid, const Guard *guard, const char *what)
 		return;
 	change.name = guard->name;
 	change.new_name = psprintf("%s \"%s\"", what, ig_text_name(guard->name));
+	ig_decide_change(&change);
+}
+
+/*
+ * Has a running statement said that it would weaken the triggers of the table,
+ * or what it takes along?
+ */
+static bool
+is_loosening_foretold(const IgRelation *rel)
+{
+	List	   *line = ig_statement_current ? ig_net_line_of_descent(rel->relid) : NIL;
+
+	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->changes)
+		{
+			const IgChange *change = (const IgChange *) lfirst(lc);
+
+			if ((change->kind == IG_WEAKEN_GUARD || change->kind == IG_LOOSEN_ROW_RULE ||
+				 change->kind == IG_DROP_TABLE) &&
+				(change->rel == NULL || list_member_oid(line, change->rel->relid)))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * A trigger of a row rule goes, or fires less often, in a way that nobody saw
+ * coming: by CASCADE from a column, a function or a type.
+ */
+static void
+judge_rule_trigger(Oid tgoid, const Guard *guard, const char *what)
+{
+	const IgDeclaredTrigger *declared = ig_declared_trigger(tgoid);
+	IgRelation *rel = declared ? ig_relation_load(guard->relid) : NULL;
+	IgChange	change = {0};
+
+	if (rel == NULL || ig_relation_is_exempt(rel) || is_loosening_foretold(rel))
+		return;
+	ObjectAddressSet(change.address, TriggerRelationId, tgoid);
+	if (ig_transaction_created(&change.address))
+		return;
+
+	change.kind = IG_LOOSEN_ROW_RULE;
+	change.rel = rel;
+	change.derived = true;
+	change.name = declared->rule->name;
+	change.words = psprintf("%s trigger \"%s\" of %s", what, ig_text_name(guard->name),
+							ig_text_relation(rel));
+	change.new_name = "The rule is its triggers.";
 	ig_decide_change(&change);
 }
 

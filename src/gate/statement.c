@@ -213,6 +213,7 @@ ig_statement_changes(IgStatement *stmt)
 			break;
 	}
 
+	ig_changes_rows(stmt);
 	ig_changes_self(stmt);
 	ig_changes_reset(stmt);
 	if (ig_freeze_is_set())
@@ -235,7 +236,8 @@ ig_statement_findings(const IgStatement *stmt, IgFindings *findings)
 		IgChange   *change = (IgChange *) lfirst(lc);
 		int			first = list_length(findings->list);
 		bool		of_whole = change->kind == IG_RESET || change->kind == IG_BREAK_FREEZE ||
-			change->kind == IG_WEAKEN_GUARD;
+			change->kind == IG_WEAKEN_GUARD ||
+			(change->kind == IG_LOOSEN_ROW_RULE && change->parent == NULL);
 
 		/* the statement needs more than this rule knows of, told before it */
 		if (of_whole && told)

@@ -120,6 +120,12 @@ extern void ig_changes_freeze(IgStatement *stmt);
 extern void ig_changes_reset(IgStatement *stmt);
 extern void ig_changes_self(IgStatement *stmt);
 
+/* change_rows.c: what would loosen the row rules of a table */
+extern void ig_changes_rows(IgStatement *stmt);
+extern IgChange *ig_change_loosened(const IgChange *change);
+extern void ig_changes_detached_rules(IgStatement *stmt, IgRelation *part,
+									  const IgRelation *parent);
+
 /* Parts shared between CREATE TABLE and ALTER TABLE; change_column.c,
  * change_constraint.c */
 struct ParseState;

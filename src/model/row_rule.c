@@ -281,6 +281,23 @@ ig_declares_rules(Oid relid)
 	return has_triggers && ig_declared_triggers(relid) != NIL;
 }
 
+const IgRowRule *
+ig_history_rule(Oid relid)
+{
+	ListCell   *lc;
+
+	if (!ig_declares_rules(relid))
+		return NULL;
+	foreach(lc, ig_declared_triggers(relid))
+	{
+		const IgRowRule *rule = ((const IgDeclaredTrigger *) lfirst(lc))->rule;
+
+		if (rule->keeps_history)
+			return rule;
+	}
+	return NULL;
+}
+
 IgDeclaredTrigger *
 ig_declared_trigger(Oid tgoid)
 {
@@ -367,7 +384,10 @@ read_arguments(IgDeclaredTrigger *declared, HeapTuple tuple, TupleDesc desc, boo
 		declared->columns = lappend(declared->columns, pstrdup(arg));
 		declared->attnums = lappend_int(declared->attnums, Max(attnum, 0));
 		if (attnum > 0)
+		{
 			declared->mentioned = bms_add_member(declared->mentioned, attnum);
+			declared->in_arguments = bms_add_member(declared->in_arguments, attnum);
+		}
 	}
 }
 

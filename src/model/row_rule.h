@@ -74,6 +74,7 @@ typedef struct IgDeclaredTrigger
 	List	   *options;		/* of char *: name=value */
 	Bitmapset  *mentioned;		/* all columns that the trigger depends on,
 								 * those of its condition included */
+	Bitmapset  *in_arguments;	/* those that stand there as arguments */
 } IgDeclaredTrigger;
 
 extern const IgRowRule *ig_row_rule(IgRowRuleKind kind);
@@ -106,6 +107,12 @@ extern List *ig_declared_triggers(Oid relid);
 
 /* Does the relation declare any rule?  Cheaper than the list. */
 extern bool ig_declares_rules(Oid relid);
+
+/*
+ * A rule of the relation by which its rows are never changed or removed, or
+ * NULL.
+ */
+extern const IgRowRule *ig_history_rule(Oid relid);
 
 /* One of them by its OID in pg_trigger, or NULL if it declares no rule. */
 extern IgDeclaredTrigger *ig_declared_trigger(Oid tgoid);

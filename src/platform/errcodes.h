@@ -131,6 +131,7 @@
 /* G: the guard itself */
 #define ERRCODE_IG_UNPROTECT					IG_SQLSTATE('G', '0', '1')
 #define ERRCODE_IG_GUARD_SELF					IG_SQLSTATE('G', '0', '2')
+#define ERRCODE_IG_ROW_RULE						IG_SQLSTATE('G', '0', '3')
 
 /* V: optimistic lock */
 #define ERRCODE_IG_OPTIMISTIC_LOCK				IG_SQLSTATE('V', '0', '1')

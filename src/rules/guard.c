@@ -17,6 +17,7 @@
 static void judge_unprotect(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_detach(IgFinding *finding, const IgChange *change);
 static void judge_self(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void judge_row_rule(const IgRule *rule, const IgChange *change, IgFindings *findings);
 
 static void
 judge_unprotect(const IgRule *rule, const IgChange *change, IgFindings *findings)
@@ -65,6 +66,29 @@ judge_self(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	ig_allowance_hint_statement(finding, change);
 }
 
+/*
+ * What is detached can be given rules of its own before; all else needs an
+ * allowance.
+ */
+static void
+judge_row_rule(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding = ig_finding_add(findings, rule, change,
+										 "cannot %s: that loosens its rule \"%s\"",
+										 change->words, change->name);
+
+	ig_finding_detail(finding, "%s", change->new_name);
+	if (change->parent == NULL)
+	{
+		ig_allowance_hint_statement(finding, change);
+		return;
+	}
+	ig_finding_hint(finding, "SELECT invariant_guard.keep_rules(%s);",
+					quote_literal_cstr(ig_relation_quoted(change->rel)));
+	ig_finding_hint(finding, "-- then the statement itself");
+	ig_cure_allow(finding, "or, if the table may lose the rule", true);
+}
+
 static const IgRule rules[] = {
 	{
 		.name = "unprotect",
@@ -88,6 +112,17 @@ static const IgRule rules[] = {
 		.fixed = true,
 		.refuses = "what weakens the guard itself: the extension or a part of it dropped, altered or disabled, its triggers silenced, its library taken out of what is preloaded, session_replication_role = replica, event_triggers = off, LOAD of another library",
 		.cure = "an allowance",
+	},
+	{
+		.name = "row-rule",
+		.sqlstate = ERRCODE_IG_ROW_RULE,
+		.family = IG_FAMILY_GUARD,
+		.level = IG_LEVEL_ERROR,
+		.kinds = IG_KIND(IG_LOOSEN_ROW_RULE),
+		.judge = judge_row_rule,
+		.fixed = true,
+		.refuses = "what goes round the row rules of a table: DETACH PARTITION, DROP of what a rule consists of, INSTEAD rules, cascades; on an append-only table also DROP, RENAME, SET SCHEMA, DROP COLUMN and rewriting type changes",
+		.cure = "keep_rules() before DETACH; else an allowance",
 	},
 };
 

@@ -9,6 +9,7 @@
 
 #include "catalog/pg_class.h"
 
+#include "model/row_rule.h"
 #include "platform/errcodes.h"
 #include "rules/allowance.h"
 #include "rules/cure.h"
@@ -69,7 +70,8 @@ hint(IgFinding *finding, const IgChange *change)
 						"-- in batches, each again and again until no row is left, referencing tables first:");
 	foreach(lc, change->together)
 		hint_delete(finding, (const IgRelation *) lfirst(lc), among_others);
-	ig_cure_allow(finding, "or, if TRUNCATE is what is meant", true);
+	if (ig_history_rule(change->rel->relid) == NULL)
+		ig_cure_allow(finding, "or, if TRUNCATE is what is meant", true);
 }
 
 /*
@@ -80,7 +82,14 @@ static void
 hint_delete(IgFinding *finding, const IgRelation *rel, bool among_others)
 {
 	const char *table = ig_relation_quoted(rel);
+	const IgRowRule *history = ig_history_rule(rel->relid);
 
+	if (history != NULL)
+	{
+		ig_finding_hint(finding, "-- the rows of %s are never removed, by its rule \"%s\"",
+						ig_text_relation(rel), history->name);
+		return;
+	}
 	if (rel->relkind != RELKIND_RELATION)
 	{
 		ig_finding_hint(finding, "-- better in batches, by a condition on the key:");

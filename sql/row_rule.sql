@@ -1,0 +1,194 @@
+--
+-- Rule row-rule: what goes round the row rules of a table.
+--
+CREATE SCHEMA keep;
+SET search_path = keep;
+SET client_min_messages = error;	-- other rules warn
+CREATE TABLE accounts (id int PRIMARY KEY);
+CREATE TABLE ledger (id int PRIMARY KEY, account int, cents int, note varchar(20), paid int);
+CREATE TABLE plain (id int PRIMARY KEY, cents int, note varchar(20));
+SELECT invariant_guard.add_append_only('ledger');
+INSERT INTO ledger VALUES (1, 1, 100, 'a');
+INSERT INTO plain VALUES (1, 100, 'a');
+
+-- which rules refuse, by their names
+CREATE FUNCTION refused_by(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	message text;
+	detail text;
+BEGIN
+	EXECUTE statement;
+	RAISE EXCEPTION SQLSTATE 'ZZ000';
+EXCEPTION
+	WHEN SQLSTATE 'ZZ000' THEN
+		RETURN 'passes';
+	WHEN OTHERS THEN
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL;
+		RETURN coalesce((SELECT string_agg(m[1], ', ')
+						 FROM regexp_matches(message || detail, '\(rule ([a-z-]+)\)', 'g') AS m),
+						SQLSTATE || ' ' || message);
+END $$;
+
+-- what the settings can lower is lowered, so that what remains is the rule
+SET invariant_guard.severity = 'lock=off, compatibility=off, wipe=off, discipline=off';
+
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'ALTER TABLE ledger DROP COLUMN note',
+	'ALTER TABLE ledger ALTER cents TYPE bigint',
+	'ALTER TABLE ledger ALTER cents TYPE int USING cents * 2',
+	'ALTER TABLE ledger ALTER note TYPE varchar(30)',
+	'ALTER TABLE ledger RENAME TO old_ledger',
+	'ALTER TABLE ledger SET SCHEMA public',
+	'ALTER TABLE ledger RENAME COLUMN note TO remark',
+	'DROP TABLE ledger',
+	'CREATE RULE away AS ON DELETE TO ledger DO INSTEAD NOTHING',
+	'CREATE RULE also AS ON INSERT TO ledger DO ALSO NOTHING',
+	'ALTER TABLE ledger ADD FOREIGN KEY (account) REFERENCES accounts ON DELETE CASCADE NOT VALID',
+	'ALTER TABLE ledger ADD FOREIGN KEY (account) REFERENCES accounts ON UPDATE SET NULL NOT VALID',
+	'ALTER TABLE ledger ADD FOREIGN KEY (account) REFERENCES accounts NOT VALID',
+	'ALTER TABLE ledger DISABLE TRIGGER ALL',
+	'ALTER TABLE ledger DISABLE TRIGGER zz_ig_append_only_change',
+	'ALTER TABLE ledger ENABLE ALWAYS TRIGGER zz_ig_append_only_change',
+	'DROP TRIGGER zz_ig_append_only_truncate ON ledger',
+	'DO $x$ BEGIN DROP TRIGGER zz_ig_append_only_truncate ON ledger; END $x$',
+	'ALTER TABLE ledger ADD COLUMN more int',
+	'CREATE INDEX ON ledger (account)',
+	'ALTER TABLE plain DROP COLUMN note',
+	'ALTER TABLE plain ALTER cents TYPE bigint',
+	'ALTER TABLE plain RENAME TO old_plain',
+	'DROP TABLE plain',
+	'CREATE RULE away AS ON DELETE TO plain DO INSTEAD NOTHING',
+	'DROP SCHEMA keep CASCADE'
+]) AS s;
+
+-- columns that the rule names: in the WHEN clause, and as arguments
+CREATE TABLE anchored (id int, a int, b int);
+CREATE TRIGGER t BEFORE UPDATE OR DELETE ON anchored FOR EACH ROW
+	WHEN (invariant_guard.uses(old.a)) EXECUTE FUNCTION invariant_guard.append_only();
+CREATE TABLE named (id int, a int, b int);
+CREATE TRIGGER t BEFORE UPDATE ON named FOR EACH ROW
+	EXECUTE FUNCTION invariant_guard.append_only('a');
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'ALTER TABLE named DROP COLUMN a',
+	'ALTER TABLE named RENAME COLUMN a TO c',
+	'ALTER TABLE named DROP COLUMN b',
+	'ALTER TABLE named RENAME COLUMN b TO c',
+	'ALTER TABLE named RENAME TO other',
+	'ALTER TABLE anchored RENAME COLUMN a TO c',
+	'ALTER TABLE anchored DROP COLUMN a CASCADE'
+]) AS s;
+
+-- partitions
+CREATE TABLE part (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
+SELECT invariant_guard.add_append_only('part');
+CREATE TABLE part_2 PARTITION OF part FOR VALUES IN (2);
+CREATE TABLE part_3 (id int, k int);
+ALTER TABLE part ATTACH PARTITION part_3 FOR VALUES IN (3);
+INSERT INTO part VALUES (1, 1), (2, 2), (3, 3);
+SELECT tgrelid::regclass::text, tgname, tgenabled FROM pg_trigger
+WHERE tgrelid::regclass::text LIKE 'part%' ORDER BY 1, 2;
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'TRUNCATE part',
+	'TRUNCATE part_1',
+	'TRUNCATE part_2',
+	'TRUNCATE part_3',
+	'ALTER TABLE part DETACH PARTITION part_2',
+	'ALTER TABLE part_2 DISABLE TRIGGER zz_ig_append_only_change',
+	'DROP TABLE part_2',
+	'ALTER TABLE part DROP COLUMN id',
+	'ALTER TABLE part ALTER id TYPE bigint'
+]) AS s;
+\set VERBOSITY terse
+ALTER TABLE part DETACH PARTITION part_2 CONCURRENTLY;
+\set VERBOSITY default
+ALTER TABLE part DETACH PARTITION part_1;
+SELECT invariant_guard.keep_rules('part_1');
+SELECT invariant_guard.keep_rules('part_1');
+ALTER TABLE part DETACH PARTITION part_1;
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'UPDATE part_1 SET id = 2',
+	'DELETE FROM part_1',
+	'TRUNCATE part_1',
+	'DROP TABLE part_1'
+]) AS s;
+ALTER TABLE part ATTACH PARTITION part_1 FOR VALUES IN (1);
+SELECT invariant_guard.keep_rules('part_2');
+ALTER TABLE part DETACH PARTITION part_2 CONCURRENTLY;
+SELECT refused_by('UPDATE part_2 SET id = 2');
+SELECT invariant_guard.keep_rules(NULL);
+SELECT invariant_guard.keep_rules('plain');
+
+-- children
+CREATE TABLE kid () INHERITS (ledger);
+CREATE TABLE kid_later (id int NOT NULL, account int, cents int, note varchar(20), paid int);
+ALTER TABLE kid_later INHERIT ledger;
+INSERT INTO kid VALUES (2, 1, 100, 'b');
+INSERT INTO kid_later VALUES (3, 1, 100, 'b');
+CREATE SCHEMA keep_2 CREATE TABLE kid_3 () INHERITS (ledger);
+DO $$ BEGIN CREATE TABLE kid_4 () INHERITS (kid); END $$;
+SELECT tgrelid::regclass::text, tgname, tgenabled FROM pg_trigger
+WHERE tgrelid::regclass::text LIKE '%kid%' ORDER BY 1, 2;
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'UPDATE kid SET cents = 2',
+	'UPDATE ledger SET cents = 2 WHERE id = 3',
+	'DELETE FROM kid_later',
+	'TRUNCATE kid',
+	'ALTER TABLE kid_later NO INHERIT ledger',
+	'ALTER TABLE kid DROP COLUMN note',
+	'DROP TABLE kid'
+]) AS s;
+CREATE TABLE above (id int, cents int);
+CREATE TABLE below () INHERITS (above);
+SELECT invariant_guard.add_append_only('below');
+INSERT INTO below VALUES (1, 1);
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'ALTER TABLE above ALTER cents TYPE bigint',
+	'ALTER TABLE above DROP COLUMN cents',
+	'UPDATE above SET cents = 1'
+]) AS s;
+
+-- a trigger that goes along with something else
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE moods (id int, m mood);
+CREATE TRIGGER t BEFORE UPDATE OR DELETE ON moods FOR EACH ROW
+	WHEN (invariant_guard.uses(old.m)) EXECUTE FUNCTION invariant_guard.append_only();
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'DROP TYPE mood',
+	'DROP TYPE mood CASCADE',
+	'DROP EXTENSION invariant_guard CASCADE'
+]) AS s;
+
+-- with an allowance; what is new in the transaction is nobody's concern
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'row-rule(keep.ledger)';
+ALTER TABLE ledger RENAME TO ledger_old;
+ROLLBACK;
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'row-rule(part_3)';
+ALTER TABLE part DETACH PARTITION part_3;
+UPDATE part_3 SET id = 2;
+ROLLBACK;
+BEGIN;
+CREATE TABLE fresh (id int, cents int);
+SELECT invariant_guard.add_append_only('fresh');
+ALTER TABLE fresh RENAME TO fresh_2;
+DROP TABLE fresh_2;
+ROLLBACK;
+
+-- what it says
+RESET invariant_guard.severity;
+\set VERBOSITY terse
+TRUNCATE ledger;
+\set VERBOSITY default
+SET invariant_guard.severity = 'lock=off, compatibility=off, wipe=off, discipline=off';
+DROP TABLE ledger;
+ALTER TABLE ledger RENAME TO old_ledger;
+
+SET invariant_guard.mode = off;
+RESET search_path;
+SET client_min_messages = warning;
+DROP SCHEMA keep CASCADE;
+DROP SCHEMA keep_2 CASCADE;
