@@ -111,6 +111,7 @@ OBJS = \
 	src/gate/target.o \
 	src/gate/transaction.o \
 	src/gate/utility_hook.o \
+	src/rows/after_ddl.o \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
 	src/rows/declare.o \

@@ -22,4 +22,7 @@ extern bool ig_loaded_by_login;
 extern void (*ig_inherited_hook) (Oid relid);
 extern void (*ig_ddl_end_hook) (void);
 
+/* Called when a trigger or constraint was entered into the catalogs. */
+extern void (*ig_object_created_hook) (Oid classid, Oid objid);
+
 #endif							/* IG_HOOKS_H */

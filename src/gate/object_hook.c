@@ -23,6 +23,7 @@
 #include "catalog/pg_extension.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_trigger.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
@@ -34,6 +35,7 @@
 static object_access_hook_type prev_object_access = NULL;
 
 void		(*ig_inherited_hook) (Oid relid) = NULL;
+void		(*ig_object_created_hook) (Oid classid, Oid objid) = NULL;
 
 static void ig_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 							 int subId, void *arg);
@@ -58,6 +60,9 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		return;
 	if (access == OAT_POST_ALTER && classId == InheritsRelationId && ig_inherited_hook)
 		ig_inherited_hook(objectId);
+	if (access == OAT_POST_CREATE && ig_object_created_hook &&
+		(classId == TriggerRelationId || classId == ConstraintRelationId))
+		ig_object_created_hook(classId, objectId);
 	if (!ig_gate_active())
 		return;
 

@@ -13,6 +13,7 @@
 
 #include "platform/compat.h"
 #include "rows/declare.h"
+#include "rows/rows.h"
 #include "rows/rule_trigger.h"
 
 PG_FUNCTION_INFO_V1(ig_row_append_only);
@@ -26,6 +27,12 @@ static const IgRuleDefinition definition = {
 	.min_columns = 0,
 	.max_columns = 0,
 };
+
+void
+ig_append_only_init(void)
+{
+	ig_rule_define(&definition);
+}
 
 /*
  * invariant_guard.append_only(), a trigger function.

@@ -18,7 +18,8 @@ ig_rows_init(void)
 {
 	ig_row_rule_init();
 	ig_plan_rules_install();
-	ig_spread_init();
+	ig_after_ddl_init();
+	ig_append_only_init();
 }
 
 char *
@@ -61,4 +62,9 @@ ig_declared_option(const IgDeclaredTrigger *declared, const char *name)
 			return option + length + 1;
 	}
 	return NULL;
+}
+
+void
+ig_foreign_key_created(Oid conoid)
+{
 }

@@ -18,7 +18,7 @@
 /* In _PG_init. */
 extern void ig_rows_init(void);
 extern void ig_plan_rules_install(void);
-extern void ig_spread_init(void);
+extern void ig_after_ddl_init(void);
 
 /* 'a, b and c' of a NULL-terminated list of words. */
 extern char *ig_row_words(const char *const *words);
@@ -61,7 +61,14 @@ extern char *ig_rule_check_query(const IgDeclaredTrigger *declared);
 /* The value of an option of a declared trigger, or NULL. */
 extern const char *ig_declared_option(const IgDeclaredTrigger *declared, const char *name);
 
+/*
+ * A foreign key, or any other constraint, was made.  Whoever has to guard what
+ * refers to the rows of a rule does it here.
+ */
+extern void ig_foreign_key_created(Oid conoid);
+
 /* _PG_init of the rules that need more than their triggers. */
+extern void ig_append_only_init(void);
 extern void ig_optimistic_lock_init(void);
 extern void ig_soft_delete_init(void);
 extern void ig_relative_only_init(void);

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
@@ -30,6 +31,10 @@
 #include "rules/allowance.h"
 #include "rules/rules.h"
 
+static const IgRuleDefinition *definitions[IG_ROW_RULE_KINDS];
+
+static IgRuleTrigger *read_declaration(const IgRuleDefinition *definition,
+									   const Trigger *tg, Relation rel);
 static void check_declaration(const Trigger *tg, const IgRuleDefinition *definition,
 							  Relation rel);
 static void add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel);
@@ -57,9 +62,19 @@ IgRuleTrigger *
 ig_rule_trigger_make(FunctionCallInfo fcinfo, const IgRuleDefinition *definition)
 {
 	const TriggerData *td = (const TriggerData *) fcinfo->context;
-	const Trigger *tg = td->tg_trigger;
-	Relation	rel = td->tg_relation;
 	MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	IgRuleTrigger *trigger = read_declaration(definition, td->tg_trigger, td->tg_relation);
+
+	if (definition->prepare)
+		definition->prepare(trigger, td->tg_relation);
+	MemoryContextSwitchTo(old);
+	fcinfo->flinfo->fn_extra = trigger;
+	return trigger;
+}
+
+static IgRuleTrigger *
+read_declaration(const IgRuleDefinition *definition, const Trigger *tg, Relation rel)
+{
 	IgRuleTrigger *trigger = palloc0(sizeof(IgRuleTrigger));
 
 	trigger->definition = definition;
@@ -70,12 +85,38 @@ ig_rule_trigger_make(FunctionCallInfo fcinfo, const IgRuleDefinition *definition
 
 	check_declaration(tg, definition, rel);
 	add_columns(trigger, tg, rel);
-	if (definition->prepare)
-		definition->prepare(trigger, rel);
-
-	MemoryContextSwitchTo(old);
-	fcinfo->flinfo->fn_extra = trigger;
 	return trigger;
+}
+
+void
+ig_rule_define(const IgRuleDefinition *definition)
+{
+	definitions[definition->kind] = definition;
+}
+
+/*
+ * Before the first row meets it.  What prepare checks may lean on objects that
+ * a restore makes later.
+ */
+void
+ig_rule_trigger_check(Oid tgoid)
+{
+	const IgDeclaredTrigger *declared = ig_declared_trigger(tgoid);
+	Relation	rel;
+
+	if (declared == NULL || OidIsValid(declared->parent) ||
+		definitions[declared->rule->kind] == NULL)
+		return;
+
+	rel = table_open(declared->relid, AccessShareLock);
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *tg = &rel->trigdesc->triggers[i];
+
+		if (tg->tgoid == tgoid)
+			(void) read_declaration(definitions[declared->rule->kind], tg, rel);
+	}
+	table_close(rel, NoLock);
 }
 
 /*

@@ -97,6 +97,16 @@ typedef struct IgRuleTrigger
 	MemoryContext context;
 } IgRuleTrigger;
 
+/* In _PG_init, for each definition. */
+extern void ig_rule_define(const IgRuleDefinition *definition);
+
+/*
+ * A trigger was made: if it declares a rule, raise if it is of a kind that its
+ * function is not made for, or names columns or options that are not there.
+ * The table is locked as for CREATE TRIGGER.
+ */
+extern void ig_rule_trigger_check(Oid tgoid);
+
 extern IgRuleTrigger *ig_rule_trigger_make(FunctionCallInfo fcinfo,
 										   const IgRuleDefinition *definition);
 extern pg_noinline void ig_rule_trigger_misused(FunctionCallInfo fcinfo,

@@ -3,22 +3,18 @@
  * spread.c
  *	  Row rules of a table on what inherits from it.
  *
- * What joins is noted by the object-access hook, by whatever words it joined,
- * and gets its triggers when the command has ended, by the event trigger that
- * comes with the extension.
+ * What joins gets its triggers when the command has ended; see after_ddl.c.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_trigger.h"
 #include "commands/defrem.h"
-#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -26,10 +22,8 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/syscache.h"
 
-#include "gate/hooks.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
 #include "platform/owned.h"
@@ -38,24 +32,10 @@
 
 PG_FUNCTION_INFO_V1(ig_sql_keep_rules);
 
-/* What has joined since the last command ended; in TopTransactionContext. */
-static List *joined = NIL;
-
-static void note_joined(Oid relid);
-static void spread_to_joined(void);
-static void forget_joined(XactEvent event, void *arg);
 static void spread(const List *triggers, Oid child);
 static bool is_server_cloning(const IgDeclaredTrigger *declared, Oid child);
 static void copy_trigger(const IgDeclaredTrigger *declared, Oid child, const char *name);
 static CreateTrigStmt *statement_of(Oid tgoid);
-
-void
-ig_spread_init(void)
-{
-	ig_inherited_hook = note_joined;
-	ig_ddl_end_hook = spread_to_joined;
-	RegisterXactCallback(forget_joined, NULL);
-}
 
 char *
 ig_spread_trigger_name(const IgRowRule *rule, const char *instance, const char *suffix)
@@ -63,53 +43,22 @@ ig_spread_trigger_name(const IgRowRule *rule, const char *instance, const char *
 	return makeObjectName(psprintf("zz_ig_%s", rule->function), instance, suffix);
 }
 
-static void
-note_joined(Oid relid)
+void
+ig_spread_to(Oid relid)
 {
-	MemoryContext old;
+	ListCell   *la;
 
-	if (IsBinaryUpgrade || creating_extension || !IsTransactionState())
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		return;
-	old = MemoryContextSwitchTo(TopTransactionContext);
-	joined = list_append_unique_oid(joined, relid);
-	MemoryContextSwitchTo(old);
-}
-
-static void
-forget_joined(XactEvent event, void *arg)
-{
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
-		event == XACT_EVENT_PREPARE)
-		joined = NIL;
-}
-
-/*
- * What a savepoint took back may be among them.
- */
-static void
-spread_to_joined(void)
-{
-	List	   *relids = joined;
-	ListCell   *lc;
-
-	joined = NIL;
-	foreach(lc, relids)
+	foreach(la, ig_parents_of(relid))
 	{
-		Oid			relid = lfirst_oid(lc);
-		ListCell   *la;
+		List	   *triggers = ig_declared_triggers(lfirst_oid(la));
+		ListCell   *lh;
 
-		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		if (triggers == NIL)
 			continue;
-		foreach(la, ig_parents_of(relid))
-		{
-			List	   *triggers = ig_declared_triggers(lfirst_oid(la));
-			ListCell   *lh;
-
-			if (triggers == NIL)
-				continue;
-			foreach(lh, find_all_inheritors(relid, AccessShareLock, NULL))
-				spread(triggers, lfirst_oid(lh));
-		}
+		foreach(lh, find_all_inheritors(relid, AccessShareLock, NULL))
+			spread(triggers, lfirst_oid(lh));
 	}
 }
 

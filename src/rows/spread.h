@@ -27,4 +27,10 @@ extern char *ig_spread_trigger_name(const IgRowRule *rule, const char *instance,
  */
 extern void ig_spread_from(Oid relid);
 
+/*
+ * A table has become a partition or child: give it, and all below it, the rule
+ * triggers of what it joined.  The caller holds the lock of ATTACH or INHERIT.
+ */
+extern void ig_spread_to(Oid relid);
+
 #endif							/* IG_SPREAD_H */
