@@ -41,6 +41,8 @@ static void add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel)
 static void add_column(IgRuleTrigger *trigger, AttrNumber attnum, Relation rel);
 static AttrNumber column_number(const IgRuleTrigger *trigger, const char *name, Relation rel);
 static void add_option(IgRuleTrigger *trigger, const char *arg, Relation rel);
+static bool is_permitted(const IgRuleTrigger *trigger, const char *rule,
+						 const char *column);
 static const char *function_name(const IgRuleDefinition *definition);
 
 static const char *
@@ -293,6 +295,21 @@ ig_rule_option_word(const IgRuleTrigger *trigger, const char *name,
 }
 
 /*
+ * What passed for one row passes for the next, if it is the same rule and the
+ * same column: an allowance may name one of several.
+ */
+static bool
+is_permitted(const IgRuleTrigger *trigger, const char *rule, const char *column)
+{
+	if (trigger == NULL || trigger->permitted == NULL ||
+		strcmp(trigger->permitted, rule) != 0)
+		return false;
+	if (column == NULL || trigger->permitted_column == NULL)
+		return column == trigger->permitted_column;
+	return strcmp(trigger->permitted_column, column) == 0;
+}
+
+/*
  * Severity and class do not matter; allowances, the mode, the log and the
  * counters are those of the gate, so it is the gate that decides.
  */
@@ -305,7 +322,7 @@ ig_row_refuse(IgRuleTrigger *trigger, Oid relid, const char *rule, const char *c
 	IgFinding  *finding;
 	MemoryContext old;
 
-	if ((trigger != NULL && trigger->permitted) || !ig_gate_active())
+	if (is_permitted(trigger, rule, column) || !ig_gate_active())
 		return;
 
 	change.kind = IG_BREAK_ROW_RULE;
@@ -321,8 +338,10 @@ ig_row_refuse(IgRuleTrigger *trigger, Oid relid, const char *rule, const char *c
 	old = MemoryContextSwitchTo(CurTransactionContext);
 	ig_decide(&findings);
 	MemoryContextSwitchTo(old);
-	if (trigger != NULL)
-		trigger->permitted = true;
+	if (trigger == NULL)
+		return;
+	trigger->permitted = ig_rule_by_name(rule)->name;
+	trigger->permitted_column = column ? MemoryContextStrdup(trigger->context, column) : NULL;
 }
 
 char *

@@ -88,7 +88,8 @@ typedef struct IgRuleTrigger
 	Oid			tgoid;
 	bool		passes;			/* nothing is to be done: a subscription's
 								 * worker applies what was judged elsewhere */
-	bool		permitted;		/* a violation by this statement was let pass */
+	const char *permitted;		/* the rule, and the column, of which a */
+	char	   *permitted_column;	/* violation by this statement has passed */
 	int			ncolumns;
 	IgRuleColumn *columns;
 	int			noptions;
