@@ -20,7 +20,6 @@
 #include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "parser/parsetree.h"
-#include "replication/logicalworker.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/plancache.h"
@@ -91,7 +90,7 @@ ig_planner(Query *parse, const char *query_string, int cursorOptions,
 	PlannedStmt *result;
 
 	if ((parse->commandType != CMD_SELECT || parse->hasModifyingCTE) &&
-		!InNoForceRLSOperation() && !IsBinaryUpgrade && !IsLogicalWorker())
+		!InNoForceRLSOperation() && !IsBinaryUpgrade)
 	{
 		ListCell   *lc;
 

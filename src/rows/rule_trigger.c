@@ -41,9 +41,23 @@ static void add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel)
 static void add_column(IgRuleTrigger *trigger, AttrNumber attnum, Relation rel);
 static AttrNumber column_number(const IgRuleTrigger *trigger, const char *name, Relation rel);
 static void add_option(IgRuleTrigger *trigger, const char *arg, Relation rel);
+static bool is_applying(void);
 static bool is_permitted(const IgRuleTrigger *trigger, const char *rule,
 						 const char *column);
 static const char *function_name(const IgRuleDefinition *definition);
+
+/*
+ * Does the worker of a subscription apply a row that was judged where it came
+ * from?  What a function or another trigger does in the worker was judged
+ * nowhere; each such call has an error callback of its own, while the worker
+ * itself, or its initial COPY, has one.
+ */
+static bool
+is_applying(void)
+{
+	return IsLogicalWorker() &&
+		(error_context_stack == NULL || error_context_stack->previous == NULL);
+}
 
 static const char *
 function_name(const IgRuleDefinition *definition)
@@ -82,7 +96,7 @@ read_declaration(const IgRuleDefinition *definition, const Trigger *tg, Relation
 	trigger->definition = definition;
 	trigger->relid = RelationGetRelid(rel);
 	trigger->tgoid = tg->tgoid;
-	trigger->passes = IsLogicalWorker();
+	trigger->passes = is_applying();
 	trigger->context = CurrentMemoryContext;
 
 	check_declaration(tg, definition, rel);
