@@ -19,6 +19,9 @@ end
 class Order < ActiveRecord::Base
 end
 
+class Document < ActiveRecord::Base
+end
+
 class Post < ActiveRecord::Base
 end
 
@@ -180,7 +183,11 @@ def soft_delete
     !ScopedAccount.exists?(account.id)
   end
 
-  return unless ActiveRecord::Base.connection.view_exists?('accounts_live')
+  account = Account.create!(name: 'parent')
+  account.posts.create!(body: 'live')
+  check('a row with live children is not deleted alone') do
+    refused?(error_of { account.delete }, 'soft-delete-children', 'IGD02') && Account.exists?(account.id)
+  end
 
   account = Account.create!(name: 'five')
   check('the view shows what is live') { LiveAccount.find(account.id).name == 'five' }
@@ -191,6 +198,41 @@ def soft_delete
     LiveAccount.find(account.id).destroy.destroyed? && !LiveAccount.exists?(account.id) &&
       Account.exists?(account.id)
   end
+end
+
+def immutable_columns
+  document = Document.create!(number: 'A-1', title: 'one')
+  check('another column is changed') { document.update!(title: 'two') && document.reload.title == 'two' }
+  check('an immutable one is not') do
+    error = error_of { document.update!(number: 'A-2') }
+    refused?(error, 'immutable-columns', 'IGM01') && document.reload.number == 'A-1'
+  end
+  check('nor by update_columns') do
+    refused?(error_of { document.update_columns(number: 'A-2') }, 'immutable-columns', 'IGM01')
+  end
+  check('all columns written as they were pass') do
+    document.reload
+    Document.partial_writes = false
+    document.update!(title: 'three')
+    Document.partial_writes = true
+    document.reload.title == 'three'
+  end
+end
+
+def audit_columns
+  document = Document.create!(number: 'B-1', created_at: 1.year.ago)
+  check('created_at is what the server says') { document.reload.created_at > 1.hour.ago }
+  before = document.updated_at
+  check('so is updated_at') do
+    document.update!(title: 'later', updated_at: 1.year.ago)
+    document.reload.updated_at > before
+  end
+  check('also where the application does not write it') do
+    before = document.updated_at
+    Document.where(id: document.id).update_all(title: 'again')
+    document.reload.updated_at > before
+  end
+  check('touch passes') { document.touch }
 end
 
 rules.each { |rule| send(rule) }

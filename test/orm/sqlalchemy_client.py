@@ -38,6 +38,15 @@ class Order(Base):
     __mapper_args__ = {'version_id_col': version}
 
 
+class Document(Base):
+    __tablename__ = 'documents'
+    id = Column(BigInteger, primary_key=True)
+    number = Column(Text)
+    title = Column(Text)
+    created_at = Column(DateTime(timezone=True))
+    updated_at = Column(DateTime(timezone=True))
+
+
 class Account(Base):
     __tablename__ = 'accounts'
     id = Column(BigInteger, primary_key=True)
@@ -161,6 +170,23 @@ def soft_delete():
     check('and are marked',
           lambda: value('SELECT count(*) FROM posts WHERE account_id = :k '
                         'AND deleted_at IS NOT NULL', k=key) == 2)
+
+
+def immutable_columns():
+    key = added(lambda: Document(number='C-1', title='one'))
+    check('another column is changed', lambda: changed(Document, key, title='two') is None)
+    check('an immutable one is not',
+          lambda: refused(error_of(lambda: changed(Document, key, number='C-2')),
+                          'immutable-columns', 'IGM01'))
+
+
+def audit_columns():
+    key = added(lambda: Document(number='D-1'))
+    check('created_at is filled in',
+          lambda: value("SELECT created_at > now() - interval '1 hour' FROM documents "
+                        'WHERE id = :k', k=key))
+    check('and stays', lambda: changed(Document, key, title='two') is None and
+          value('SELECT updated_at >= created_at FROM documents WHERE id = :k', k=key))
 
 
 for rule in sys.argv[4:]:

@@ -14,8 +14,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 # add: with %s for the table; prepare: what the table needs before, with %s;
-# breaks: statements that the rule refuses on each table, with %s, and the code.
-# needs_hooks: told by verify_rules() where nothing loads the library early.
+# breaks: statements that the rule refuses on each table, with %s, and the code,
+# as the first ones of a session.
 my @rules = (
 	{
 		name => 'append-only',
@@ -26,6 +26,68 @@ my @rules = (
 			[ 'DELETE FROM %s', 'IGA01' ],
 			[ 'TRUNCATE %s', 'IGA01' ]
 		],
+	},
+	{
+		name => 'optimistic-lock',
+		function => 'add_optimistic_lock',
+		add => q{SELECT invariant_guard.add_optimistic_lock('%s', 'version')},
+		breaks => [ [ 'UPDATE %s SET version = version + 5', 'IGV01' ] ],
+	},
+	{
+		name => 'soft-delete',
+		function => 'add_soft_delete',
+		add => q{SELECT invariant_guard.add_soft_delete('%s')},
+		breaks => [
+			[ 'TRUNCATE %s', 'IGD01' ],
+			[ 'MERGE INTO %s t USING (VALUES (1)) v (x) ON t.id > 0 WHEN MATCHED THEN DELETE', 'IGD01' ]
+		],
+	},
+	{
+		name => 'immutable-columns',
+		function => 'add_immutable_columns',
+		add => q{SELECT invariant_guard.add_immutable_columns('%s', '{note}')},
+		breaks => [ [ q{UPDATE %s SET note = 'other'}, 'IGM01' ] ],
+	},
+	{
+		name => 'frozen-rows',
+		function => 'add_frozen_rows',
+		add => q{SELECT invariant_guard.add_frozen_rows('%s', 'cents > 3')},
+		breaks => [
+			[ q{UPDATE %s SET note = 'other'}, 'IGM02' ],
+			[ 'DELETE FROM %s', 'IGM02' ],
+			[ 'TRUNCATE %s', 'IGM02' ]
+		],
+	},
+	{
+		name => 'relative-only',
+		function => 'add_relative_only',
+		add => q{SELECT invariant_guard.add_relative_only('%s', '{cents}')},
+		breaks => [ [ 'UPDATE %s SET cents = 0', 'IGI01' ] ],
+	},
+	{
+		name => 'isolation-floor',
+		function => 'add_isolation_floor',
+		add => q{SELECT invariant_guard.add_isolation_floor('%s', 'repeatable read')},
+		breaks => [ [ 'UPDATE %s SET cents = 0', 'IGI02' ], [ 'DELETE FROM %s', 'IGI02' ] ],
+	},
+	{
+		name => 'row-limit',
+		function => 'add_row_limit',
+		add => q{SELECT invariant_guard.add_row_limit('%s', 3)},
+		breaks => [ [ 'UPDATE %s SET cents = 0', 'IGI04' ], [ 'DELETE FROM %s', 'IGI04' ] ],
+	},
+	{
+		name => 'on-no-match',
+		function => 'add_on_no_match',
+		add => q{SELECT invariant_guard.add_on_no_match('%s')},
+		breaks => [ [ 'UPDATE %s SET cents = 0 WHERE id = -1', 'IGI05' ] ],
+	},
+	# what it fills in, its own test shows; here, that it is carried along
+	{
+		name => 'audit-columns',
+		function => 'add_audit_columns',
+		add => q{SELECT invariant_guard.add_audit_columns('%s')},
+		breaks => [],
 	},
 );
 
@@ -47,7 +109,7 @@ my %shapes = (
 	],
 	inherited => [
 		"CREATE TABLE %s ($columns, PRIMARY KEY (id)); CREATE TABLE %s_kid (more int) INHERITS (%s);"
-		  . 'INSERT INTO %s_kid (id, k, cents) VALUES (100, 1, 1);',
+		  . 'INSERT INTO %s_kid (id, k, cents, note) SELECT 100 + i, 1, i, i FROM generate_series(1, 5) i;',
 		[ '', '_kid' ]
 	]);
 $shapes{parted}[0] =~ s/\(gone text, note text, (.*?)note text, /(gone text, note text, $1/;

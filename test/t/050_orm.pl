@@ -46,12 +46,17 @@ $node->safe_psql(
 	CREATE TABLE posts (id bigserial PRIMARY KEY, account_id bigint NOT NULL REFERENCES accounts (id),
 		body text, deleted_at timestamptz);
 	CREATE INDEX ON posts (account_id);
+	CREATE VIEW accounts_live AS SELECT * FROM accounts WHERE deleted_at IS NULL;
+	CREATE TABLE documents (id bigserial PRIMARY KEY, number text NOT NULL, title text,
+		created_at timestamptz, updated_at timestamptz);
 	COMMIT;
 });
 
 # What is declared, by name of the part of the programs that is about it.
 my %declared = (
 	append_only => [ 'entries' ],
+	audit_columns => [ 'documents' ],
+	immutable_columns => [ "documents', '{number}" ],
 	optimistic_lock => [ "orders', 'lock_version", 'versioned_orders' ],
 	soft_delete => [ 'accounts', 'posts' ]);
 my @rules = grep {
