@@ -115,6 +115,8 @@ OBJS = \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
 	src/rows/declare.o \
+	src/rows/declared.o \
+	src/rows/drop_rule.o \
 	src/rows/move.o \
 	src/rows/plan_rules.o \
 	src/rows/rows.o \
@@ -140,21 +142,24 @@ OBJS = \
 	src/rules/rules.o \
 	src/rules/table.o \
 	src/rules/truncate.o \
+	src/report/check_rules.o \
 	src/report/ledger_view.o \
 	src/report/predict.o \
 	src/report/protect.o \
+	src/report/row_rules.o \
 	src/report/rules_view.o \
-	src/report/status.o
+	src/report/status.o \
+	src/report/verify_rules.o
 
 DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule \
-	rows_append_only
+	rows_append_only rows_declared
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

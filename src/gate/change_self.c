@@ -28,6 +28,7 @@
 #include "gate/target.h"
 #include "gate/transaction.h"
 #include "model/finding.h"
+#include "model/row_rule.h"
 #include "platform/compat.h"
 #include "platform/library.h"
 
@@ -50,6 +51,7 @@ static void self_event_trigger(IgStatement *stmt);
 static void self_function(IgStatement *stmt);
 static void self_relation(IgStatement *stmt, const RangeVar *rv, const char *words);
 static void self_alter_table(IgStatement *stmt);
+static bool is_derivation(IgStatement *stmt, const RangeVar *rv, const char *name);
 static void self_trigger(IgStatement *stmt, const RangeVar *rv, const char *name,
 						 const char *words);
 static void self_load(IgStatement *stmt);
@@ -325,6 +327,9 @@ self_alter_table(IgStatement *stmt)
 				self_trigger(stmt, alter->relation, cmd->name, "disable %s");
 				break;
 			case AT_EnableTrig:
+				if (is_derivation(stmt, alter->relation, cmd->name))
+					break;
+				/* FALLTHROUGH */
 			case AT_EnableTrigAll:
 			case AT_EnableTrigUser:
 				self_trigger(stmt, alter->relation, cmd->name, "enable %s other than always");
@@ -339,6 +344,22 @@ self_alter_table(IgStatement *stmt)
 	}
 }
 
+/*
+ * A trigger of ours that fills columns fires on the origin only, as it should.
+ */
+static bool
+is_derivation(IgStatement *stmt, const RangeVar *rv, const char *name)
+{
+	IgRelation *rel = ig_relation_lookup_in(rv, stmt->default_schema);
+	ObjectAddress trigger;
+	IgDeclaredTrigger *declared;
+
+	if (rel == NULL || !ig_own_trigger(rel->relid, false, name, &trigger))
+		return false;
+	declared = ig_declared_trigger(trigger.objectId);
+	return declared != NULL && !declared->rule->guards;
+}
+
 static void
 self_trigger(IgStatement *stmt, const RangeVar *rv, const char *name, const char *words)
 {
@@ -346,7 +367,8 @@ self_trigger(IgStatement *stmt, const RangeVar *rv, const char *name, const char
 	ObjectAddress trigger;
 	IgChange	target = {0};
 
-	if (rel == NULL || !ig_own_trigger(rel->relid, rv->inh, name, &trigger))
+	if (rel == NULL || !ig_own_trigger(rel->relid, rv->inh, name, &trigger) ||
+		trigger.objectId == ig_own_trigger_let_go)
 		return;
 	target.rel = rel;
 	target.address = trigger;

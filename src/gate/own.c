@@ -28,6 +28,8 @@
 #include "gate/own.h"
 #include "platform/inherit.h"
 
+Oid			ig_own_trigger_let_go = InvalidOid;
+
 static bool trigger_of_relation(Oid relid, const char *name, ObjectAddress *trigger);
 
 Oid

@@ -30,6 +30,12 @@ extern bool ig_is_own(const ObjectAddress *address);
 extern bool ig_own_trigger(Oid relid, bool recurse, const char *name,
 						   ObjectAddress *trigger);
 
+/*
+ * A trigger that goes along with a rule, of whose drop as a whole the gate has
+ * been asked already; InvalidOid but while drop_rule() drops it.
+ */
+extern Oid	ig_own_trigger_let_go;
+
 /* Install the check hooks of the server's own settings; see session_guard.c. */
 extern void ig_session_guard_install(void);
 

@@ -16,6 +16,7 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
@@ -56,7 +57,8 @@ ig_session_guard_install(void)
 		((struct config_bool *) events)->check_hook = check_events;
 	}
 
-	weakness = ig_session_weakness(&value);
+	/* a subscription's worker is in that role by its nature */
+	weakness = IsLogicalWorker() ? NULL : ig_session_weakness(&value);
 	if (weakness != NULL && ig_gate_active())
 		ig_decide_tell_weakness(weakness, value, ig_session_reason(weakness));
 }

@@ -72,6 +72,7 @@ static void functions_changed(Datum arg, int cacheid, uint32 hashvalue);
 static const KnownFunction *known_function(Oid funcid);
 static void recognize(KnownFunction *known);
 static bool collect_columns(Node *node, AnchorWalk *walk);
+static List *scan_triggers(Oid index, ScanKey key, int nkeys);
 static IgDeclaredTrigger *declared_of(HeapTuple tuple, TupleDesc desc);
 static void read_arguments(IgDeclaredTrigger *declared, HeapTuple tuple, TupleDesc desc,
 						   bool anchored);
@@ -246,15 +247,28 @@ collect_columns(Node *node, AnchorWalk *walk)
 List *
 ig_declared_triggers(Oid relid)
 {
-	Relation	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
-	SysScanDesc scan;
 	ScanKeyData key;
-	HeapTuple	tuple;
-	List	   *result = NIL;
 
 	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
-	scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	return scan_triggers(TriggerRelidNameIndexId, &key, 1);
+}
+
+List *
+ig_all_declared_triggers(void)
+{
+	return scan_triggers(InvalidOid, NULL, 0);
+}
+
+static List *
+scan_triggers(Oid index, ScanKey key, int nkeys)
+{
+	Relation	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(pg_trigger, index, OidIsValid(index), NULL,
+										  nkeys, key);
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		IgDeclaredTrigger *declared = declared_of(tuple, RelationGetDescr(pg_trigger));
@@ -339,6 +353,7 @@ declared_of(HeapTuple tuple, TupleDesc desc)
 	declared->name = pstrdup(NameStr(form->tgname));
 	declared->type = form->tgtype;
 	declared->enabled = form->tgenabled;
+	declared->update_of = form->tgattr.dim1 > 0;
 
 	qual = text_of(tuple, Anum_pg_trigger_tgqual, desc);
 	declared->attnums = ig_row_rule_anchored(qual);

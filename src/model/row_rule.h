@@ -68,6 +68,7 @@ typedef struct IgDeclaredTrigger
 	char	   *name;
 	int16		type;			/* TRIGGER_TYPE_ bits */
 	char		enabled;		/* TRIGGER_FIRES_..., TRIGGER_DISABLED */
+	bool		update_of;		/* limited to UPDATE OF some columns */
 	List	   *columns;		/* of char *: as the relation names them now, or
 								 * as an argument does that names no column */
 	List	   *attnums;		/* of int: their numbers, 0 for no such column */
@@ -104,6 +105,9 @@ extern Bitmapset *ig_row_rule_mentioned(const char *qual);
  * the catalog snapshot.  No lock is needed; columns that are gone have number 0.
  */
 extern List *ig_declared_triggers(Oid relid);
+
+/* Those of all relations, in one scan. */
+extern List *ig_all_declared_triggers(void);
 
 /* Does the relation declare any rule?  Cheaper than the list. */
 extern bool ig_declares_rules(Oid relid);

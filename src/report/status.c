@@ -78,6 +78,8 @@ static void put_session_row(ReturnSetInfo *rsinfo);
 static void put_mode_row(ReturnSetInfo *rsinfo);
 static void put_ledger_row(ReturnSetInfo *rsinfo);
 static LoadedBy how_loaded(void);
+static bool is_preloaded(char **statement);
+static bool is_loaded_by_login(void);
 static bool are_event_triggers_on(void);
 static char *triggers_not_always(const char *const *names);
 static bool is_trigger_always(const char *name);
@@ -118,17 +120,14 @@ ig_sql_status(PG_FUNCTION_ARGS)
 Datum
 ig_sql_warn_if_not_preloaded(PG_FUNCTION_ARGS)
 {
-	char	   *stored = stored_session_preload(MyDatabaseId);
-	const char *libraries = stored ? stored : session_preload_libraries_string;
+	char	   *statement;
 	bool		by_login;
 
-	if (ig_loaded_at_server_start ||
-		ig_library_is_listed(libraries) ||
-		ig_library_is_listed(session_preload_libraries_string))
+	if (is_preloaded(&statement))
 		PG_RETURN_VOID();
 
 	/* a login trigger loads it just as early, but can be silenced */
-	by_login = are_event_triggers_on() && triggers_not_always(login_triggers) == NULL;
+	by_login = is_loaded_by_login();
 
 	ereport(WARNING,
 			(errcode(ERRCODE_WARNING),
@@ -137,9 +136,46 @@ ig_sql_warn_if_not_preloaded(PG_FUNCTION_ARGS)
 			 errdetail("The login event trigger loads it into each session, but not while event_triggers is off.") :
 			 errdetail("Before the first DDL of a session these are not judged: %s.",
 					   UNSEEN_BY_EVENTS),
-			 errhint("%s", preload_statement(libraries))));
+			 errhint("%s", statement)));
 
 	PG_RETURN_VOID();
+}
+
+bool
+ig_status_sessions_load(char **statement)
+{
+	return is_preloaded(statement) || is_loaded_by_login();
+}
+
+List *
+ig_status_weak_event_triggers(void)
+{
+	List	   *names = NIL;
+
+	for (int i = 0; ddl_triggers[i] != NULL; i++)
+	{
+		if (!is_trigger_always(ddl_triggers[i]))
+			names = lappend(names, (void *) ddl_triggers[i]);
+	}
+	return names;
+}
+
+static bool
+is_preloaded(char **statement)
+{
+	char	   *stored = stored_session_preload(MyDatabaseId);
+	const char *libraries = stored ? stored : session_preload_libraries_string;
+
+	*statement = preload_statement(libraries);
+	return ig_loaded_at_server_start || ig_library_is_listed(libraries) ||
+		ig_library_is_listed(session_preload_libraries_string);
+}
+
+static bool
+is_loaded_by_login(void)
+{
+	return IG_HAS_LOGIN_EVENT && are_event_triggers_on() &&
+		triggers_not_always(login_triggers) == NULL;
 }
 
 static void

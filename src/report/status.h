@@ -10,7 +10,18 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 /* Was the library loaded by the postmaster?  Set by _PG_init. */
 extern bool ig_loaded_at_server_start;
+
+/*
+ * Do the sessions that connect to this database from now on load the library
+ * at once?  If not, the statement is what makes them.
+ */
+extern bool ig_status_sessions_load(char **statement);
+
+/* Those of our event triggers that are missing or do not fire always; char *. */
+extern List *ig_status_weak_event_triggers(void);
 
 #endif							/* IG_STATUS_H */

@@ -111,6 +111,26 @@ ig_remove_fragment()
 	fi
 }
 
+# What the tests with real clients take, in Debian's words.  They are skipped
+# where it is missing: in the chroots, and where nobody can install it.
+ig_client_packages="ruby-activerecord ruby-pg python3-sqlalchemy python3-psycopg2"
+
+ig_missing_clients()
+{
+	/usr/bin/ruby -e 'require "active_record"; require "pg"' 2>/dev/null || echo ActiveRecord
+	/usr/bin/python3 -c 'import sqlalchemy.orm, psycopg2' 2>/dev/null || echo SQLAlchemy
+}
+
+ig_want_clients()
+{
+	[ -n "$(ig_missing_clients)" ] || return 0
+	if ig_is_root && [ -z "${IG_IN_CHROOT:-}" ] && command -v apt-get >/dev/null; then
+		# shellcheck disable=SC2086
+		ig_apt_install $ig_client_packages || :
+	fi
+	[ -z "$(ig_missing_clients)" ] || echo "tests are skipped without:" $(ig_missing_clients)
+}
+
 # ig_require [MAJOR]: a server and the tools, or an end with a plain message.
 ig_require()
 {

@@ -29,7 +29,7 @@ ig_copy_tree "$ig_top" "$root/srv/invariant_guard"
 
 status=0
 chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-	LC_ALL=C.UTF-8 HOME=/root CI="${CI:-}" IG_LAYERS="${IG_LAYERS:-}" IG_TESTS="${IG_TESTS:-}" \
+	LC_ALL=C.UTF-8 HOME=/root IG_IN_CHROOT=1 CI="${CI:-}" IG_LAYERS="${IG_LAYERS:-}" IG_TESTS="${IG_TESTS:-}" \
 	IG_KEEP="${IG_KEEP:-}" IG_RESULTS="${IG_RESULTS:+/srv/results}" \
 	/srv/invariant_guard/test/setup/run_tests.sh "$major" </dev/null || status=$?
 

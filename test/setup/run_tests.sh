@@ -216,6 +216,7 @@ layer_logs()
 }
 
 ig_require "${1:-}"
+case " $layers " in *" tap "*) ig_want_clients ;; esac
 ig_begin
 
 heading "PostgreSQL $("$ig_pg_config" --version | sed 's/^PostgreSQL //')"

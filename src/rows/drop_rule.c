@@ -1,0 +1,410 @@
+/*-------------------------------------------------------------------------
+ *
+ * drop_rule.c
+ *	  drop_rule(): the triggers of a rule, wherever they are, go.
+ *
+ * They go by DROP TRIGGER, the way of every statement.  The gate is asked about
+ * the rule as a whole, so that one allowance for the table is enough for what
+ * inherits from it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "gate/decide.h"
+#include "gate/own.h"
+#include "gate/transaction.h"
+#include "platform/compat.h"
+#include "platform/errcodes.h"
+#include "platform/inherit.h"
+#include "platform/list_setting.h"
+#include "platform/owned.h"
+#include "platform/text.h"
+#include "rows/declare.h"
+#include "rows/drop_rule.h"
+#include "rows/rows.h"
+#include "rules/allowance.h"
+#include "rules/rules.h"
+
+static IgRuleCompanions companions[IG_ROW_RULE_KINDS];
+
+static const IgRowRule *rule_argument(FunctionCallInfo fcinfo);
+static const IgDeclaredRule *find_rule(List *declared, Oid relid, const IgRowRule *rule,
+									   const char *instance);
+static void raise_not_declared(List *declared, Oid relid, const IgRowRule *rule,
+							   const char *instance, List *instances);
+static List *own_triggers(const IgDeclaredRule *rule);
+static char *call_text(Oid relid, const IgRowRule *rule, const char *instance);
+static void judge(const IgDeclaredRule *rule, List *triggers, List *others);
+static IgChange *add_change(List **changes, IgChangeKind kind, IgRelation *rel);
+static bool is_new(List *triggers);
+static int	drop_triggers(List *triggers);
+static int	drop_from_heirs(Oid relid, List *triggers);
+static bool is_wanted_above(const IgDeclaredTrigger *trigger, List *done);
+static void drop_trigger(const IgDeclaredTrigger *trigger);
+
+PG_FUNCTION_INFO_V1(ig_sql_drop_rule);
+
+void
+ig_rule_companions(IgRowRuleKind kind, IgRuleCompanions find)
+{
+	companions[kind] = find;
+}
+
+/*
+ * invariant_guard.drop_rule(rel regclass, rule text, instance text DEFAULT NULL)
+ * returns integer: how many triggers were dropped, clones not counted.
+ */
+Datum
+ig_sql_drop_rule(PG_FUNCTION_ARGS)
+{
+	Oid			relid = ig_table_argument(fcinfo);
+	const IgRowRule *rule = rule_argument(fcinfo);
+	const char *instance = ig_declare_text(fcinfo, 2);
+	const IgDeclaredRule *declared;
+	IgDeclaredRules *rules;
+	List	   *triggers;
+	List	   *others = NIL;
+	int			count;
+
+	PreventCommandIfReadOnly("invariant_guard.drop_rule()");
+	ig_check_owned_table(relid);
+
+	rules = ig_declared_rules_load();
+	declared = find_rule(ig_declared_rules_of(rules, relid), relid, rule, instance);
+	triggers = own_triggers(declared);
+	if (companions[rule->kind])
+		others = companions[rule->kind] (declared);
+	judge(declared, triggers, others);
+
+	/* the first one locks the table, so that nothing joins it from then on */
+	count = drop_triggers(triggers);
+	count += drop_from_heirs(relid, triggers);
+	count += drop_triggers(others);
+	PG_RETURN_INT32(count);
+}
+
+static const IgRowRule *
+rule_argument(FunctionCallInfo fcinfo)
+{
+	const char *names[IG_ROW_RULE_KINDS + 1] = {NULL};
+	char	   *name = ig_declare_text(fcinfo, 1);
+	const IgRowRule *rule;
+	const char *nearest;
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the rule must not be null")));
+	rule = ig_row_rule_by_name(name);
+	if (rule != NULL)
+		return rule;
+
+	for (int i = 0; i < IG_ROW_RULE_KINDS; i++)
+		names[i] = ig_row_rule((IgRowRuleKind) i)->name;
+	nearest = ig_nearest_word(name, names, NULL);
+	ereport(ERROR,
+			(errcode(ERRCODE_IG_NO_SUCH_RULE),
+			 errmsg("there is no row rule \"%s\"", ig_text_name(name)),
+			 errdetail("The row rules are %s.", ig_row_words(names)),
+			 nearest ? errhint("Perhaps you meant \"%s\".", nearest) : 0));
+	return NULL;
+}
+
+/*
+ * Without an instance: the one that has no name, or the only one.
+ */
+static const IgDeclaredRule *
+find_rule(List *declared, Oid relid, const IgRowRule *rule, const char *instance)
+{
+	const IgDeclaredRule *only = NULL;
+	List	   *instances = NIL;
+	ListCell   *lc;
+
+	foreach(lc, declared)
+	{
+		const IgDeclaredRule *candidate = (const IgDeclaredRule *) lfirst(lc);
+
+		if (candidate->rule != rule)
+			continue;
+		if (instance == NULL ? candidate->instance == NULL :
+			ig_declared_is_instance(candidate, instance))
+			return candidate;
+		only = candidate;
+		if (candidate->instance != NULL)
+			instances = lappend(instances, (void *) candidate->instance);
+	}
+	if (instance != NULL || only == NULL || list_length(instances) > 1)
+		raise_not_declared(declared, relid, rule, instance, instances);
+	return only;
+}
+
+static void
+raise_not_declared(List *declared, Oid relid, const IgRowRule *rule, const char *instance,
+				   List *instances)
+{
+	char	   *table = ig_text_name(ig_table_name(relid));
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, declared)
+		names = list_append_unique_ptr(names,
+									   (void *) ((const IgDeclaredRule *) lfirst(lc))->rule->name);
+
+	if (!list_member_ptr(names, rule->name))
+		ereport(ERROR,
+				(errcode(ERRCODE_IG_NO_SUCH_RULE),
+				 errmsg("table \"%s\" has no rule \"%s\"", table, rule->name),
+				 names == NIL ? errdetail("It has no row rule.") :
+				 errdetail("Its row rules are %s.", ig_text_list(names, 20))));
+	else if (instance == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_IG_NO_SUCH_RULE),
+				 errmsg("table \"%s\" has several rules \"%s\"", table, rule->name),
+				 errdetail("Their instances are %s.", ig_text_list(instances, 20)),
+				 errhint("Name one of them: %s;",
+						 call_text(relid, rule, (const char *) linitial(instances)))));
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_IG_NO_SUCH_RULE),
+				 errmsg("rule \"%s\" of table \"%s\" has no instance \"%s\"",
+						rule->name, table, ig_text_name(instance)),
+				 instances == NIL ? errdetail("It has no instances.") :
+				 errdetail("Its instances are %s.", ig_text_list(instances, 20))));
+}
+
+/*
+ * What comes from above goes there.  Of a partition that has kept the rules,
+ * these may go by themselves.
+ */
+static List *
+own_triggers(const IgDeclaredRule *rule)
+{
+	List	   *kept = NIL;
+	ListCell   *lc;
+
+	if (rule->source == IG_RULE_DECLARED)
+		return rule->triggers;
+
+	foreach(lc, rule->triggers)
+	{
+		if (ig_declared_is_kept((const IgDeclaredTrigger *) lfirst(lc)))
+			kept = lappend(kept, lfirst(lc));
+	}
+	if (kept == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop rule \"%s\" of table \"%s\", which has it from table \"%s\"",
+						rule->rule->name, ig_text_name(ig_table_name(rule->relid)),
+						ig_text_name(ig_table_name(rule->declared_on))),
+				 errhint("Drop it there: %s;",
+						 call_text(rule->declared_on, rule->rule, rule->instance))));
+	return kept;
+}
+
+static char *
+call_text(Oid relid, const IgRowRule *rule, const char *instance)
+{
+	char	   *schema = get_namespace_name_or_temp(get_rel_namespace(relid));
+	char	   *name = get_rel_name(relid);
+	char	   *table = schema && name ? quote_qualified_identifier(schema, name) : psprintf("%u", relid);
+
+	return psprintf("SELECT invariant_guard.drop_rule(%s, %s%s%s)",
+					quote_literal_cstr(table), quote_literal_cstr(rule->name),
+					instance ? ", " : "", instance ? quote_literal_cstr(instance) : "");
+}
+
+/*
+ * Ask the gate once.  Each financial table among them has its say as well, and
+ * whoever refuses tells of the allowances for all.
+ */
+static void
+judge(const IgDeclaredRule *rule, List *triggers, List *others)
+{
+	IgRelation *rel = ig_relation_load(rule->relid);
+	IgFindings	findings = {NIL};
+	List	   *relids;
+	List	   *changes = NIL;
+	StringInfoData allow;
+	IgChange   *whole;
+	ListCell   *lc;
+
+	if (!ig_gate_active() || rel == NULL)
+		return;
+
+	initStringInfo(&allow);
+	ig_allowance_append(&allow, "guard-self", rel->schema, rel->name, NULL);
+	whole = add_change(&changes, IG_WEAKEN_GUARD, rel);
+	whole->is_new = is_new(triggers);
+	whole->words = psprintf("drop rule \"%s\" of %s", rule->rule->name, ig_text_relation(rel));
+	whole->new_name = "Its triggers hold the rule for whatever application, on the table and on all that inherit from it.";
+	whole->sql = call_text(rule->relid, rule->rule, rule->instance);
+
+	relids = ig_inheritors(rule->relid, NULL);
+	foreach(lc, others)
+		relids = list_append_unique_oid(relids, ((const IgDeclaredTrigger *) lfirst(lc))->relid);
+	foreach(lc, relids)
+	{
+		const IgDeclaredTrigger *first = (const IgDeclaredTrigger *) linitial(triggers);
+		IgRelation *table = ig_relation_load(lfirst_oid(lc));
+		IgChange   *change;
+
+		if (table == NULL || !ig_relation_is_financial(table) || whole->is_new)
+			continue;
+		ig_allowance_append(&allow, "financial-disable-trigger", table->schema, table->name, NULL);
+		change = add_change(&changes, IG_DISABLE_TRIGGER, table);
+		change->name = first->name;
+		change->new_name = psprintf("drop rule \"%s\"", rule->rule->name);
+		change->derived = lfirst_oid(lc) != rule->relid;
+	}
+
+	foreach(lc, changes)
+		ig_rules_judge((const IgChange *) lfirst(lc), &findings);
+	foreach(lc, findings.list)
+	{
+		IgFinding  *finding = (IgFinding *) lfirst(lc);
+
+		finding->hint = NULL;
+		ig_allowance_hint(finding, allow.data, whole->sql);
+	}
+	ig_decide(&findings);
+}
+
+static IgChange *
+add_change(List **changes, IgChangeKind kind, IgRelation *rel)
+{
+	IgChange   *change = palloc0(sizeof(IgChange));
+
+	change->kind = kind;
+	change->rel = rel;
+	*changes = lappend(*changes, change);
+	return change;
+}
+
+/* What this transaction has declared has guarded nothing yet. */
+static bool
+is_new(List *triggers)
+{
+	ListCell   *lc;
+
+	foreach(lc, triggers)
+	{
+		ObjectAddress address;
+
+		ObjectAddressSet(address, TriggerRelationId,
+						 ((const IgDeclaredTrigger *) lfirst(lc))->oid);
+		if (!ig_transaction_created(&address))
+			return false;
+	}
+	return true;
+}
+
+static int
+drop_triggers(List *triggers)
+{
+	ListCell   *lc;
+
+	foreach(lc, triggers)
+		drop_trigger((const IgDeclaredTrigger *) lfirst(lc));
+	return list_length(triggers);
+}
+
+/*
+ * The clones of partitions are gone by now.  What a partition has kept is its
+ * own, and what another parent wants stays.
+ */
+static int
+drop_from_heirs(Oid relid, List *triggers)
+{
+	List	   *done = list_make1_oid(relid);
+	List	   *keepers = NIL;
+	int			count = 0;
+	ListCell   *lc;
+	ListCell   *lt;
+
+	foreach(lc, ig_inheritors(relid, NULL))
+	{
+		Oid			heir = lfirst_oid(lc);
+		List	   *present = heir == relid ? NIL : ig_declared_triggers(heir);
+		char	   *keeper = NULL;
+
+		foreach(lt, present)
+		{
+			const IgDeclaredTrigger *trigger = (const IgDeclaredTrigger *) lfirst(lt);
+			ListCell   *la;
+
+			foreach(la, triggers)
+			{
+				const IgDeclaredTrigger *above = (const IgDeclaredTrigger *) lfirst(la);
+
+				if (trigger->rule != above->rule)
+					continue;
+				if (strcmp(trigger->name, above->name) == 0)
+				{
+					if (is_wanted_above(trigger, done))
+						continue;
+					drop_trigger(trigger);
+					count++;
+				}
+				else if (ig_declared_is_kept(trigger))
+					keeper = ig_table_name(heir);
+			}
+		}
+		if (keeper != NULL)
+			keepers = lappend(keepers, keeper);
+		done = lappend_oid(done, heir);
+	}
+	if (keepers != NIL)
+		ereport(NOTICE,
+				(errmsg("the rule stays where triggers of its own were kept: %s",
+						ig_text_list(keepers, 10))));
+	return count;
+}
+
+/* Does a parent that has not been seen to have a trigger of this name? */
+static bool
+is_wanted_above(const IgDeclaredTrigger *trigger, List *done)
+{
+	ListCell   *lp;
+	ListCell   *lt;
+
+	foreach(lp, ig_parents_of(trigger->relid))
+	{
+		if (list_member_oid(done, lfirst_oid(lp)))
+			continue;
+		foreach(lt, ig_declared_triggers(lfirst_oid(lp)))
+		{
+			const IgDeclaredTrigger *above = (const IgDeclaredTrigger *) lfirst(lt);
+
+			if (above->rule == trigger->rule && strcmp(above->name, trigger->name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+drop_trigger(const IgDeclaredTrigger *trigger)
+{
+	char	   *table = quote_qualified_identifier(get_namespace_name_or_temp(get_rel_namespace(trigger->relid)),
+												   get_rel_name(trigger->relid));
+
+	ig_own_trigger_let_go = trigger->oid;
+	PG_TRY();
+	{
+		ig_declare_execute(psprintf("DROP TRIGGER %s ON %s", quote_identifier(trigger->name), table));
+	}
+	PG_FINALLY();
+	{
+		ig_own_trigger_let_go = InvalidOid;
+	}
+	PG_END_TRY();
+	CommandCounterIncrement();
+}
