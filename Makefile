@@ -114,6 +114,12 @@ OBJS = \
 	src/rows/append_only.o \
 	src/rows/declare.o \
 	src/rows/move.o \
+	src/rows/on_no_match.o \
+	src/rows/optimistic_lock.o \
+	src/rows/relative_only.o \
+	src/rows/running.o \
+	src/rows/version_check.o \
+	src/rows/version_predicate.o \
 	src/rows/plan_rules.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
@@ -149,7 +155,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl \
-	rows_append_only
+	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match
 REGRESS_OPTS =
 
 ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap

@@ -10,6 +10,7 @@
 #include "lib/stringinfo.h"
 
 #include "rows/rows.h"
+#include "rows/running.h"
 
 static IgRuleCheck checks[IG_ROW_RULE_KINDS];
 
@@ -19,6 +20,10 @@ ig_rows_init(void)
 	ig_row_rule_init();
 	ig_plan_rules_install();
 	ig_spread_init();
+	ig_running_install();
+	ig_optimistic_lock_init();
+	ig_relative_only_init();
+	ig_on_no_match_init();
 }
 
 char *
