@@ -118,6 +118,12 @@ OBJS = \
 	src/rows/declared.o \
 	src/rows/drop_rule.o \
 	src/rows/move.o \
+	src/rows/on_no_match.o \
+	src/rows/optimistic_lock.o \
+	src/rows/relative_only.o \
+	src/rows/running.o \
+	src/rows/version_check.o \
+	src/rows/version_predicate.o \
 	src/rows/plan_rules.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
@@ -156,10 +162,11 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule \
-	rows_append_only rows_declared
+	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap \
+	declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

@@ -206,6 +206,27 @@ ig_row_rule_anchored(const char *qual)
 	return walk.attnums;
 }
 
+List *
+ig_row_rule_columns(const Trigger *trigger, Relation rel)
+{
+	List	   *attnums = ig_row_rule_anchored(trigger->tgqual);
+
+	if (attnums != NIL)
+		return attnums;
+	for (int i = 0; i < trigger->tgnargs; i++)
+	{
+		AttrNumber	attnum;
+
+		if (strchr(trigger->tgargs[i], '=') != NULL)
+			continue;
+		attnum = get_attnum(RelationGetRelid(rel), trigger->tgargs[i]);
+		if (attnum <= 0)
+			return NIL;
+		attnums = lappend_int(attnums, attnum);
+	}
+	return attnums;
+}
+
 Bitmapset *
 ig_row_rule_mentioned(const char *qual)
 {

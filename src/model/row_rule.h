@@ -97,6 +97,12 @@ extern bool ig_row_rule_is_anchor(Oid funcid);
  */
 extern List *ig_row_rule_anchored(const char *qual);
 
+/*
+ * The same for a trigger as the relation cache has it: from its WHEN clause, or
+ * from its arguments; NIL if one of these names no column.
+ */
+extern List *ig_row_rule_columns(const Trigger *trigger, Relation rel);
+
 /* All columns of OLD and NEW that the WHEN clause mentions. */
 extern Bitmapset *ig_row_rule_mentioned(const char *qual);
 

@@ -366,4 +366,28 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
 #define IgRtePermissions				RangeTblEntry
 #endif
 
+/* 18 took execute_once from ExecutorRun. */
+#if PG_VERSION_NUM >= 180000
+#define IG_EXECUTOR_RUN_PARAMETERS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count
+#define IG_EXECUTOR_RUN_ARGUMENTS	queryDesc, direction, count
+#else
+#define IG_EXECUTOR_RUN_PARAMETERS \
+	QueryDesc *queryDesc, ScanDirection direction, uint64 count, bool execute_once
+#define IG_EXECUTOR_RUN_ARGUMENTS	queryDesc, direction, count, execute_once
+#endif
+
+/*
+ * 17 has MERGE ... WHEN NOT MATCHED BY SOURCE, whose target row has no partner
+ * of which the condition of the join would say something, and keeps that
+ * condition apart from WHERE.
+ */
+#if PG_VERSION_NUM >= 170000
+#define ig_merge_condition(query)	((query)->mergeJoinCondition)
+#define ig_merge_has_source(action)	((action)->matchKind == MERGE_WHEN_MATCHED)
+#else
+#define ig_merge_condition(query)	((query)->jointree->quals)
+#define ig_merge_has_source(action)	((action)->matched)
+#endif
+
 #endif							/* IG_COMPAT_H */

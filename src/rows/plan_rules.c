@@ -28,6 +28,7 @@
 #include "platform/compat.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
+#include "rows/running.h"
 
 static planner_hook_type prev_planner = NULL;
 
@@ -39,8 +40,7 @@ static LocalTransactionId loading_lxid = InvalidLocalTransactionId;
 
 static PlannedStmt *ig_planner(Query *parse, const char *query_string,
 							   int cursorOptions, ParamListInfo boundParams);
-static bool visit_query(Query *top, Query *query);
-static bool fires_here(const Trigger *trigger);
+static bool visit_query(Query *top, Query *query, List **marks);
 
 void
 ig_plan_rules_install(void)
@@ -87,10 +87,12 @@ ig_planner(Query *parse, const char *query_string, int cursorOptions,
 		   ParamListInfo boundParams)
 {
 	bool		tag_is_delete = false;
+	List	   *marks = NIL;
 	PlannedStmt *result;
+	ListCell   *lm;
 
 	if ((parse->commandType != CMD_SELECT || parse->hasModifyingCTE) &&
-		!InNoForceRLSOperation() && !IsBinaryUpgrade)
+		!ig_is_key_query(query_string) && !IsBinaryUpgrade)
 	{
 		ListCell   *lc;
 
@@ -100,13 +102,15 @@ ig_planner(Query *parse, const char *query_string, int cursorOptions,
 
 			if (IsA(cte->ctequery, Query) &&
 				((Query *) cte->ctequery)->commandType != CMD_SELECT)
-				(void) visit_query(parse, (Query *) cte->ctequery);
+				(void) visit_query(parse, (Query *) cte->ctequery, &marks);
 		}
 		if (parse->commandType != CMD_SELECT)
-			tag_is_delete = visit_query(parse, parse);
+			tag_is_delete = visit_query(parse, parse, &marks);
 	}
 
 	result = call_next(parse, query_string, cursorOptions, boundParams);
+	foreach(lm, marks)
+		ig_plan_add_mark(result, (uint32) lfirst_int(lm));
 
 	/* what is executed stands in the plan; this is for the client */
 	if (tag_is_delete)
@@ -115,7 +119,7 @@ ig_planner(Query *parse, const char *query_string, int cursorOptions,
 }
 
 static bool
-visit_query(Query *top, Query *query)
+visit_query(Query *top, Query *query, List **marks)
 {
 	RangeTblEntry *rte;
 	Relation	rel;
@@ -139,21 +143,24 @@ visit_query(Query *top, Query *query)
 		const Trigger *trigger = &rel->trigdesc->triggers[i];
 		const IgRowRule *rule;
 
-		if (!fires_here(trigger))
+		if (!ig_trigger_fires_here(trigger))
 			continue;
 		rule = ig_row_rule_of_function(trigger->tgfoid);
 		if (rule == NULL || visitors[rule->kind] == NULL)
 			continue;
 		visit.trigger = trigger;
+		visit.mark = 0;
 		visitors[rule->kind] (&visit);
+		if (visit.mark != 0)
+			*marks = lappend_int(*marks, (int) visit.mark);
 	}
 	table_close(rel, NoLock);
 	return tag_is_delete;
 }
 
 /* As the executor asks it. */
-static bool
-fires_here(const Trigger *trigger)
+bool
+ig_trigger_fires_here(const Trigger *trigger)
 {
 	switch (trigger->tgenabled)
 	{

@@ -10,6 +10,7 @@
 #include "lib/stringinfo.h"
 
 #include "rows/rows.h"
+#include "rows/running.h"
 
 static IgRuleCheck checks[IG_ROW_RULE_KINDS];
 
@@ -20,6 +21,10 @@ ig_rows_init(void)
 	ig_plan_rules_install();
 	ig_after_ddl_init();
 	ig_append_only_init();
+	ig_running_install();
+	ig_optimistic_lock_init();
+	ig_relative_only_init();
+	ig_on_no_match_init();
 }
 
 char *

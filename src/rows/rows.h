@@ -39,12 +39,17 @@ typedef struct IgPlanVisit
 	const Trigger *trigger;
 	bool	   *tag_is_delete;	/* set it, and the command's tag is DELETE;
 								 * NULL if query is not the top level */
+	uint32		mark;			/* set it, and the plan is marked with it; see
+								 * running.h */
 } IgPlanVisit;
 
 typedef void (*IgPlanVisitor) (IgPlanVisit *visit);
 
 /* In _PG_init; one for each kind. */
 extern void ig_plan_visitor(IgRowRuleKind kind, IgPlanVisitor visitor);
+
+/* Is the trigger enabled for this session, by its session_replication_role? */
+extern bool ig_trigger_fires_here(const Trigger *trigger);
 
 /*
  * What check_rules() looks for: SQL that gives one text column, a row for each

@@ -1,0 +1,272 @@
+/*-------------------------------------------------------------------------
+ *
+ * running.c
+ *	  The statement that is being executed, for trigger functions.
+ *
+ * The executor's hooks keep a stack of the statements that change rows.  An
+ * error leaves entries behind; the end of the subtransaction in which they
+ * began takes them away.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "common/hashfn.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+
+#include "model/row_rule.h"
+#include "platform/compat.h"
+#include "rows/running.h"
+
+/*
+ * A plan carries marks among what it depends on: as an item of a catalog cache
+ * that does not exist, so that no change invalidates it.  They are copied with
+ * the plan, and not sent to parallel workers.
+ */
+#define MARK_CACHE_ID	(-1)
+
+typedef struct Running
+{
+	const QueryDesc *query;
+	int			nest_level;		/* of the transaction, when it began */
+} Running;
+
+static ExecutorRun_hook_type prev_ExecutorRun = NULL;
+static ExecutorFinish_hook_type prev_ExecutorFinish = NULL;
+
+static Running *stack = NULL;
+static int	depth = 0;
+static int	allocated = 0;
+
+/* See ig_let_pass_note; what is one too many is told twice. */
+#define MAX_PASSED	8
+static uint32 passed[MAX_PASSED];
+static int	passed_count = 0;
+static TimestampTz passed_statement;
+static LocalTransactionId passed_lxid = InvalidLocalTransactionId;
+
+static void ig_ExecutorRun(IG_EXECUTOR_RUN_PARAMETERS);
+static void ig_ExecutorFinish(QueryDesc *queryDesc);
+static int	push(const QueryDesc *query);
+static void transaction_ended(XactEvent event, void *arg);
+static void subtransaction_ended(SubXactEvent event, SubTransactionId mySubid,
+								 SubTransactionId parentSubid, void *arg);
+static const char *skip_word(const char *source, const char *word);
+static bool is_statement_of_passed(void);
+
+void
+ig_running_install(void)
+{
+	prev_ExecutorRun = ExecutorRun_hook;
+	ExecutorRun_hook = ig_ExecutorRun;
+	prev_ExecutorFinish = ExecutorFinish_hook;
+	ExecutorFinish_hook = ig_ExecutorFinish;
+	RegisterXactCallback(transaction_ended, NULL);
+	RegisterSubXactCallback(subtransaction_ended, NULL);
+}
+
+/*
+ * On the way of every query: one that changes nothing costs one look.
+ */
+static void
+ig_ExecutorRun(IG_EXECUTOR_RUN_PARAMETERS)
+{
+	int			outer = queryDesc->plannedstmt->resultRelations == NIL ? -1 : push(queryDesc);
+
+	if (prev_ExecutorRun)
+		prev_ExecutorRun(IG_EXECUTOR_RUN_ARGUMENTS);
+	else
+		standard_ExecutorRun(IG_EXECUTOR_RUN_ARGUMENTS);
+
+	if (outer >= 0)
+		depth = outer;
+}
+
+/* AFTER triggers, and what is left of data-modifying CTEs. */
+static void
+ig_ExecutorFinish(QueryDesc *queryDesc)
+{
+	int			outer = queryDesc->plannedstmt->resultRelations == NIL ? -1 : push(queryDesc);
+
+	if (prev_ExecutorFinish)
+		prev_ExecutorFinish(queryDesc);
+	else
+		standard_ExecutorFinish(queryDesc);
+
+	if (outer >= 0)
+		depth = outer;
+}
+
+/* Returns the depth to go back to. */
+static int
+push(const QueryDesc *query)
+{
+	if (depth == allocated)
+	{
+		int			wanted = allocated == 0 ? 16 : 2 * allocated;
+
+		stack = stack == NULL ?
+			MemoryContextAlloc(TopMemoryContext, sizeof(Running) * wanted) :
+			repalloc(stack, sizeof(Running) * wanted);
+		allocated = wanted;
+	}
+	stack[depth].query = query;
+	stack[depth].nest_level = GetCurrentTransactionNestLevel();
+	return depth++;
+}
+
+static void
+transaction_ended(XactEvent event, void *arg)
+{
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT ||
+		event == XACT_EVENT_PREPARE)
+		depth = 0;
+}
+
+static void
+subtransaction_ended(SubXactEvent event, SubTransactionId mySubid,
+					 SubTransactionId parentSubid, void *arg)
+{
+	if (event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	while (depth > 0 && stack[depth - 1].nest_level >= GetCurrentTransactionNestLevel())
+		depth--;
+}
+
+const QueryDesc *
+ig_running_statement(void)
+{
+	return depth > 0 ? stack[depth - 1].query : NULL;
+}
+
+/*
+ * Foreign keys run their queries in a context of their own; but what a trigger
+ * does that such a query fires runs in it as well.  Theirs have the target's
+ * name in quotes, always, right after the verb.
+ */
+bool
+ig_is_key_query(const char *source)
+{
+	const char *rest;
+
+	if (!InNoForceRLSOperation())
+		return false;
+	if (source == NULL)
+		return true;
+	rest = skip_word(source, "UPDATE ");
+	if (rest == NULL)
+		rest = skip_word(source, "DELETE FROM ");
+	if (rest == NULL)
+		return false;
+	if (skip_word(rest, "ONLY ") != NULL)
+		rest = skip_word(rest, "ONLY ");
+	return rest[0] == '"';
+}
+
+static const char *
+skip_word(const char *source, const char *word)
+{
+	size_t		length = strlen(word);
+
+	return strncmp(source, word, length) == 0 ? source + length : NULL;
+}
+
+bool
+ig_running_is_key_query(void)
+{
+	const QueryDesc *query = ig_running_statement();
+
+	return ig_is_key_query(query ? query->sourceText : NULL);
+}
+
+uint32
+ig_rule_mark(const Trigger *trigger, Relation rel)
+{
+	const IgRowRule *rule = ig_row_rule_of_function(trigger->tgfoid);
+	uint32		mark = rule ? (uint32) rule->kind + 1 : 0;
+	ListCell   *lc;
+
+	foreach(lc, ig_row_rule_anchored(trigger->tgqual))
+	{
+		const char *name =
+			NameStr(TupleDescAttr(RelationGetDescr(rel), lfirst_int(lc) - 1)->attname);
+
+		mark = hash_combine(mark, string_hash(name, NAMEDATALEN));
+	}
+	for (int i = 0; i < trigger->tgnargs; i++)
+	{
+		const char *arg = trigger->tgargs[i];
+
+		mark = hash_combine(mark, hash_bytes((const unsigned char *) arg, strlen(arg)));
+	}
+	return mark;
+}
+
+void
+ig_plan_add_mark(PlannedStmt *plan, uint32 mark)
+{
+	PlanInvalItem *item = makeNode(PlanInvalItem);
+
+	item->cacheId = MARK_CACHE_ID;
+	item->hashValue = mark;
+	plan->invalItems = lappend(plan->invalItems, item);
+}
+
+bool
+ig_plan_has_mark(const PlannedStmt *plan, uint32 mark)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->invalItems)
+	{
+		const PlanInvalItem *item = lfirst_node(PlanInvalItem, lc);
+
+		if (item->cacheId == MARK_CACHE_ID && item->hashValue == mark)
+			return true;
+	}
+	return false;
+}
+
+bool
+ig_running_has_mark(uint32 mark)
+{
+	const QueryDesc *query = ig_running_statement();
+
+	return query != NULL && ig_plan_has_mark(query->plannedstmt, mark);
+}
+
+static bool
+is_statement_of_passed(void)
+{
+	return passed_lxid == ig_proc_lxid(MyProc) &&
+		passed_statement == GetCurrentStatementStartTimestamp();
+}
+
+void
+ig_let_pass_note(uint32 mark)
+{
+	if (!is_statement_of_passed())
+		passed_count = 0;
+	passed_statement = GetCurrentStatementStartTimestamp();
+	passed_lxid = ig_proc_lxid(MyProc);
+	if (passed_count < MAX_PASSED)
+		passed[passed_count++] = mark;
+}
+
+bool
+ig_let_pass_now(uint32 mark)
+{
+	if (!is_statement_of_passed())
+		return false;
+	for (int i = 0; i < passed_count; i++)
+	{
+		if (passed[i] == mark)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,61 @@
+/*-------------------------------------------------------------------------
+ *
+ * running.h
+ *	  The statement that is being executed, for trigger functions.
+ *
+ * A row trigger is not told which statement has fired it.  What was looked for
+ * in a statement's plan leaves a mark there (IgPlanVisit.mark); a trigger asks
+ * for it here, and so tells a plan that was looked at from one that was not:
+ * made before the library was loaded, or aimed at a table above that does not
+ * have the rule.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_RUNNING_H
+#define IG_RUNNING_H
+
+#include "postgres.h"
+
+#include "executor/execdesc.h"
+#include "utils/rel.h"
+#include "utils/reltrigger.h"
+
+/* In _PG_init. */
+extern void ig_running_install(void);
+
+/*
+ * The innermost INSERT, UPDATE, DELETE or MERGE in execution, or NULL if it
+ * began before the library was loaded.  From a trigger: the one that fired it.
+ */
+extern const QueryDesc *ig_running_statement(void);
+
+/*
+ * A query of a foreign key, which cascades or sets null?  source is the text
+ * of the query.
+ */
+extern bool ig_is_key_query(const char *source);
+
+/* Is the statement that fired the trigger one? */
+extern bool ig_running_is_key_query(void);
+
+/*
+ * What a rule says, as a number: the same for a table's trigger and those below
+ * it.  Reads the trigger's WHEN clause: not for each row.
+ */
+extern uint32 ig_rule_mark(const Trigger *trigger, Relation rel);
+
+/* Put a mark into a plan; is it in the plan, or in that of the statement? */
+extern void ig_plan_add_mark(PlannedStmt *plan, uint32 mark);
+extern bool ig_plan_has_mark(const PlannedStmt *plan, uint32 mark);
+extern bool ig_running_has_mark(uint32 mark);
+
+/*
+ * What a visitor refused and an allowance or the mode let pass gets another
+ * mark, so that the plan is not taken for a good one later; but the statement
+ * for which it was made was told, and need not be told again.
+ */
+#define IG_BAD_MARK(mark)	(~(mark))
+extern void ig_let_pass_note(uint32 mark);
+extern bool ig_let_pass_now(uint32 mark);
+
+#endif							/* IG_RUNNING_H */
