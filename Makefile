@@ -112,13 +112,13 @@ OBJS = \
 	src/gate/utility_hook.o \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
+	src/rows/audit_columns.o \
 	src/rows/declare.o \
 	src/rows/fixed.o \
 	src/rows/frozen_rows.o \
 	src/rows/immutable_columns.o \
 	src/rows/move.o \
 	src/rows/moved.o \
-	src/rows/permitted.o \
 	src/rows/plan_rules.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \

@@ -1,25 +1,43 @@
 --
 -- What tells a rule that a row changed while it moved to another partition.
 --
-CREATE FUNCTION invariant_guard.moved(key pg_catalog.text, destination pg_catalog.oid, VARIADIC columns "any")
+CREATE FUNCTION invariant_guard.leaves(key pg_catalog.text, relid pg_catalog.oid, "row" pg_catalog.tid)
 RETURNS pg_catalog.bool
-LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'ig_anchor_leaves';
+
+CREATE FUNCTION invariant_guard.moved(key pg_catalog.text, relid pg_catalog.oid, "row" pg_catalog.tid, VARIADIC columns "any")
+RETURNS pg_catalog.bool
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'ig_anchor_moved';
 
-CREATE FUNCTION invariant_guard.moved_except(key pg_catalog.text, destination pg_catalog.oid, VARIADIC columns "any")
+CREATE FUNCTION invariant_guard.moved_except(key pg_catalog.text, relid pg_catalog.oid, "row" pg_catalog.tid, VARIADIC columns "any")
 RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'ig_anchor_moved_except';
 
-COMMENT ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, "any") IS
-	'in the WHEN clause of a row rule: was the row moved from another partition, and did any of the columns change?';
-COMMENT ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, "any") IS
-	'in the WHEN clause of a row rule: was the row moved from another partition, and did any other column change?';
+CREATE FUNCTION invariant_guard.moved_except(key pg_catalog.text, relid pg_catalog.oid, "row" pg_catalog.tid)
+RETURNS pg_catalog.bool
+LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'ig_anchor_moved_except';
 
-REVOKE ALL ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, "any") FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, "any") TO PUBLIC;
-REVOKE ALL ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, "any") FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, "any") TO PUBLIC;
+COMMENT ON FUNCTION invariant_guard.leaves(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) IS
+	'in the WHEN clause of a row rule: the row may be moving to another partition; always true';
+COMMENT ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") IS
+	'in the WHEN clause of a row rule: was the row moved from another partition, and did any of the columns change?';
+COMMENT ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") IS
+	'in the WHEN clause of a row rule: was the row moved from another partition, and did any other column change?';
+COMMENT ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) IS
+	'in the WHEN clause of a row rule: was the row moved from another partition, and did any column change?';
+
+REVOKE ALL ON FUNCTION invariant_guard.leaves(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION invariant_guard.leaves(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) TO PUBLIC;
+REVOKE ALL ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") TO PUBLIC;
+REVOKE ALL ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") TO PUBLIC;
+REVOKE ALL ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) TO PUBLIC;
 
 --
 -- immutable_columns: they never change after INSERT.

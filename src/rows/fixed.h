@@ -34,10 +34,7 @@ extern IgFixed *ig_fixed_prepare(IgRuleTrigger *trigger, const char *rule,
 /* From a BEFORE or AFTER UPDATE row trigger: refuse what changes them. */
 extern void ig_fixed_check(IgRuleTrigger *trigger, IgFixed *fixed, const TriggerData *td);
 
-/*
- * From an AFTER INSERT row trigger with moved() in its WHEN clause: refuse.
- * Raises if it has no WHEN clause.
- */
+/* From an AFTER INSERT row trigger with moved() in its WHEN clause: refuse. */
 extern void ig_fixed_check_move(IgRuleTrigger *trigger, IgFixed *fixed,
 								const TriggerData *td);
 

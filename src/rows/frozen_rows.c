@@ -9,10 +9,11 @@
  * too.
  *
  * A frozen row may move to another partition if the columns of the key may
- * change.  Where it arrives, moved_except() in the WHEN clause of an AFTER
- * INSERT trigger compares; and where it left, an AFTER DELETE trigger asks
- * whether it has arrived at all, since a BEFORE INSERT trigger may have made
- * it vanish.
+ * change.  leaves() in the WHEN clause of the AFTER DELETE trigger notes it;
+ * moved_except() in that of an AFTER INSERT trigger compares where it arrives.
+ * When the statement is done, the AFTER DELETE trigger asks whether it has
+ * arrived at all, since another trigger may have made it vanish: if not, it was
+ * deleted.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,7 +30,7 @@
 #include "rows/declare.h"
 #include "rows/fixed.h"
 #include "rows/move.h"
-#include "rows/permitted.h"
+#include "rows/moved.h"
 #include "rows/rule_trigger.h"
 
 PG_FUNCTION_INFO_V1(ig_row_frozen_rows);
@@ -47,7 +48,7 @@ typedef struct Frozen
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
 static void check_update(IgRuleTrigger *trigger, const TriggerData *td);
-static void check_delete(IgRuleTrigger *trigger, const TriggerData *td);
+static void check_move(IgRuleTrigger *trigger, const TriggerData *td);
 static void refuse_column(IgRuleTrigger *trigger, const TriggerData *td,
 						  Form_pg_attribute attr);
 static void refuse_row(IgRuleTrigger *trigger, const TriggerData *td, const char *message,
@@ -99,16 +100,17 @@ ig_row_frozen_rows(PG_FUNCTION_ARGS)
 		return ig_rule_trigger_pass(td);
 	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
 		check_update(trigger, td);
-	else if (TRIGGER_FIRED_BY_DELETE(td->tg_event))
-		check_delete(trigger, td);
+	else if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
+		check_move(trigger, td);
 	else if (TRIGGER_FIRED_BY_TRUNCATE(td->tg_event))
 		refuse_row(trigger, td, psprintf("cannot truncate table \"%s\"",
 										 ig_row_relation_text(trigger->relid)),
 				   "It would take frozen rows along.");
-	else
-		refuse_row(trigger, td, psprintf("cannot change a frozen row of table \"%s\"",
+	else if (!ig_move_has_arrived(td))
+		refuse_row(trigger, td, psprintf("cannot delete a frozen row of table \"%s\"",
 										 ig_row_relation_text(trigger->relid)),
-				   "Another trigger changed it while it moved to another partition.");
+				   psprintf("The condition of trigger \"%s\" holds for the row.",
+							td->tg_trigger->tgname));
 	return ig_rule_trigger_pass(td);
 }
 
@@ -117,7 +119,6 @@ check_update(IgRuleTrigger *trigger, const TriggerData *td)
 {
 	Frozen	   *frozen = (Frozen *) trigger->data;
 	TupleDesc	desc = RelationGetDescr(td->tg_relation);
-	bool		kept = true;
 
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -133,15 +134,22 @@ check_update(IgRuleTrigger *trigger, const TriggerData *td)
 		new = slot_getattr(td->tg_newslot, attr->attnum, &new_isnull);
 		if (ig_same_value(old, old_isnull, new, new_isnull, attr->attbyval, attr->attlen))
 			continue;
-		kept = false;
-		if (!bms_is_member(attr->attnum, frozen->permitted) &&
-			!ig_permitted_now(trigger->relid, RULE, attr->attnum))
-			refuse_column(trigger, td, attr);
+		refuse_column(trigger, td, attr);
 	}
+}
 
-	/* what was let pass here is not asked about again where the row arrives */
-	if (kept && TRIGGER_FIRED_BEFORE(td->tg_event))
-		ig_move_note_rule(td, frozen->key, false);
+/*
+ * It has arrived, and changed on its way.
+ */
+static void
+check_move(IgRuleTrigger *trigger, const TriggerData *td)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_move_changes(td, ((Frozen *) trigger->data)->key))
+		refuse_column(trigger, td,
+					  TupleDescAttr(RelationGetDescr(td->tg_relation),
+									((const IgMoveChange *) lfirst(lc))->attnum - 1));
 }
 
 /*
@@ -154,6 +162,8 @@ refuse_column(IgRuleTrigger *trigger, const TriggerData *td, Form_pg_attribute a
 	const char *name = NameStr(attr->attname);
 	MemoryContext row;
 
+	if (bms_is_member(attr->attnum, frozen->permitted))
+		return;
 	trigger->permitted = false;
 	ig_row_refuse(trigger, trigger->relid, RULE, name,
 				  psprintf("cannot change column \"%s\" of a frozen row of table \"%s\"",
@@ -166,32 +176,6 @@ refuse_column(IgRuleTrigger *trigger, const TriggerData *td, Form_pg_attribute a
 	row = MemoryContextSwitchTo(trigger->context);
 	frozen->permitted = bms_add_member(frozen->permitted, attr->attnum);
 	MemoryContextSwitchTo(row);
-	ig_permitted_remember(trigger->relid, RULE, attr->attnum);
-}
-
-/*
- * BEFORE DELETE: what moves was judged by BEFORE UPDATE.  AFTER DELETE, which
- * partitions have: it must have arrived.
- */
-static void
-check_delete(IgRuleTrigger *trigger, const TriggerData *td)
-{
-	if (TRIGGER_FIRED_BEFORE(td->tg_event))
-	{
-		if (ig_move_is_delete(td))
-			return;
-	}
-	else if (ig_move_has_arrived(td) || ig_permitted_now(trigger->relid, RULE, 0))
-		return;
-
-	refuse_row(trigger, td,
-			   psprintf("cannot delete a frozen row of table \"%s\"",
-						ig_row_relation_text(trigger->relid)),
-			   TRIGGER_FIRED_BEFORE(td->tg_event) ?
-			   psprintf("The condition of trigger \"%s\" holds for the row.",
-						td->tg_trigger->tgname) :
-			   "Another trigger made it vanish while it moved to another partition, or the rule does not hold where it went.");
-	ig_permitted_remember(trigger->relid, RULE, 0);
 }
 
 static void
@@ -238,16 +222,16 @@ ig_sql_add_frozen_rows(PG_FUNCTION_ARGS)
 	if (allow != NIL)
 		when = psprintf("(%s) AND %s", when, ig_declare_anchor("uses", "old", allow));
 
-	ig_declare_trigger(d, "before", "BEFORE UPDATE OR DELETE", true, when, options);
 	if (d->rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || d->rel->rd_rel->relispartition)
 	{
-		ig_declare_trigger(d, "after", "AFTER UPDATE OR DELETE", true, when, options);
+		ig_declare_trigger(d, "update", "AFTER UPDATE", true, when, options);
+		ig_declare_trigger(d, "delete", "AFTER DELETE", true,
+						   psprintf("(%s) AND %s", when, ig_moved_leaves(d->instance)), options);
 		ig_declare_trigger(d, "moved", "AFTER INSERT", true,
-						   ig_moved_anchor("moved_except", d->instance, "new.ctid", allow),
-						   options);
+						   ig_moved_anchor("moved_except", d->instance, allow), options);
 	}
 	else
-		ig_declare_trigger(d, "after", "AFTER UPDATE", true, when, options);
+		ig_declare_trigger(d, "change", "AFTER UPDATE OR DELETE", true, when, options);
 	ig_declare_trigger(d, "truncate", "BEFORE TRUNCATE", false, NULL, options);
 	PG_RETURN_BOOL(ig_declare_end(d));
 }

@@ -24,7 +24,8 @@ static const char *const option_names[] = {"key", "write_once", NULL};
 
 static const IgRuleDefinition definition = {
 	.kind = IG_ROW_IMMUTABLE_COLUMNS,
-	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE) | IG_AFTER_ROW(IG_FIRES_UPDATE | IG_FIRES_INSERT),
+	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE) |
+	IG_AFTER_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE | IG_FIRES_INSERT),
 	.options = option_names,
 	.min_columns = 1,
 	.max_columns = -1,
@@ -50,7 +51,7 @@ ig_row_immutable_columns(PG_FUNCTION_ARGS)
 		return ig_rule_trigger_pass(td);
 	if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
 		ig_fixed_check_move(trigger, (IgFixed *) trigger->data, td);
-	else
+	else if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
 		ig_fixed_check(trigger, (IgFixed *) trigger->data, td);
 	return ig_rule_trigger_pass(td);
 }

@@ -34,27 +34,37 @@ typedef struct MoveNote
 	Oid			relid;
 	ItemPointerData tid;
 	HeapTuple	row;			/* NULL until somebody asks */
-	List	   *rules;			/* of IgMoveRule */
+	List	   *keys;			/* of char *: of rules that hold for it */
 	MemoryContextCallback callback;
 } MoveNote;
 
 /* One for each statement that is in the midst of such a row. */
 static slist_head notes = SLIST_STATIC_INIT(notes);
 
-/* Rows that have left a place and arrived at another one. */
-typedef struct Departure
+/*
+ * What the AFTER triggers are to know of a row, in its old place or its new
+ * one.  They fire when its statement is done, and take it out.
+ */
+typedef struct Memory
 {
-	Oid			relid;
+	Oid			relid;			/* hash key, with the next */
 	ItemPointerData tid;
-} Departure;
+	bool		arrived;
+	List	   *changes;		/* of IgMoveChange */
+} Memory;
 
-static HTAB *departures = NULL;
-static LocalTransactionId departures_of = InvalidLocalTransactionId;
+#define MEMORY_KEY_SIZE		offsetof(Memory, arrived)
+
+/* In TopTransactionContext. */
+static HTAB *memories = NULL;
+static LocalTransactionId memories_of = InvalidLocalTransactionId;
 
 static MoveNote *current_note(void);
+static MoveNote *note_row(Oid relid, const ItemPointerData *tid);
 static void forget_note(void *arg);
-static HTAB *departures_here(bool create);
-static Departure departure_key(Oid relid, const ItemPointerData *tid);
+static Memory *remember(Oid relid, const ItemPointerData *tid);
+static Memory *recall(Oid relid, const ItemPointerData *tid);
+static void forget(Memory *memory);
 
 static MoveNote *
 current_note(void)
@@ -80,12 +90,15 @@ forget_note(void *arg)
 void
 ig_move_note(const TriggerData *td)
 {
-	MoveNote   *note;
+	if (td->tg_relation->rd_rel->relispartition)
+		(void) note_row(RelationGetRelid(td->tg_relation), &td->tg_trigtuple->t_self);
+}
 
-	if (!td->tg_relation->rd_rel->relispartition)
-		return;
+static MoveNote *
+note_row(Oid relid, const ItemPointerData *tid)
+{
+	MoveNote   *note = current_note();
 
-	note = current_note();
 	if (note == NULL)
 	{
 		note = palloc0(sizeof(MoveNote));
@@ -95,15 +108,15 @@ ig_move_note(const TriggerData *td)
 		slist_push_head(&notes, &note->node);
 		MemoryContextRegisterResetCallback(CurrentMemoryContext, &note->callback);
 	}
-	else if (note->relid != RelationGetRelid(td->tg_relation) ||
-			 !ItemPointerEquals(&note->tid, &td->tg_trigtuple->t_self))
+	else if (note->relid != relid || !ItemPointerEquals(&note->tid, unconstify(ItemPointerData *, tid)))
 	{
 		/* the row had been changed meanwhile, and this is its newest version */
 		note->row = NULL;
-		note->rules = NIL;
+		note->keys = NIL;
 	}
-	note->relid = RelationGetRelid(td->tg_relation);
-	note->tid = td->tg_trigtuple->t_self;
+	note->relid = relid;
+	note->tid = *tid;
+	return note;
 }
 
 bool
@@ -148,68 +161,78 @@ ig_move_old_row(Oid *source)
 }
 
 void
-ig_move_note_rule(const TriggerData *td, const char *key, bool write_once)
+ig_move_leaves(Oid relid, const ItemPointerData *tid, const char *key)
 {
-	MoveNote   *note;
-	IgMoveRule *rule;
+	MoveNote   *note = note_row(relid, tid);
 
-	if (!td->tg_relation->rd_rel->relispartition)
-		return;
-	ig_move_note(td);
-	note = current_note();
-	rule = palloc(sizeof(IgMoveRule));
-	rule->key = key;
-	rule->write_once = write_once;
-	note->rules = lappend(note->rules, rule);
+	note->keys = lappend(note->keys, pstrdup(key));
 }
 
-const IgMoveRule *
-ig_move_rule(const char *key)
+bool
+ig_move_has_rule(const char *key)
 {
 	const MoveNote *note = current_note();
 	ListCell   *lc;
 
 	if (note == NULL)
-		return NULL;
-	foreach(lc, note->rules)
+		return false;
+	foreach(lc, note->keys)
 	{
-		const IgMoveRule *rule = (const IgMoveRule *) lfirst(lc);
-
-		if (strcmp(rule->key, key) == 0)
-			return rule;
+		if (strcmp((const char *) lfirst(lc), key) == 0)
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
-static HTAB *
-departures_here(bool create)
+static Memory *
+remember(Oid relid, const ItemPointerData *tid)
 {
-	HASHCTL		ctl = {0};
+	Memory		key;
+	Memory	   *memory;
+	bool		found;
 
-	if (departures != NULL && departures_of == ig_proc_lxid(MyProc))
-		return departures;
-	departures = NULL;
-	if (!create)
-		return NULL;
+	if (memories == NULL || memories_of != ig_proc_lxid(MyProc))
+	{
+		HASHCTL		ctl = {0};
 
-	ctl.keysize = sizeof(Departure);
-	ctl.entrysize = sizeof(Departure);
-	ctl.hcxt = TopTransactionContext;
-	departures = hash_create("invariant_guard departures", 64, &ctl,
-							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	departures_of = ig_proc_lxid(MyProc);
-	return departures;
-}
-
-static Departure
-departure_key(Oid relid, const ItemPointerData *tid)
-{
-	Departure	key;
+		ctl.keysize = MEMORY_KEY_SIZE;
+		ctl.entrysize = sizeof(Memory);
+		ctl.hcxt = TopTransactionContext;
+		memories = hash_create("invariant_guard moves", 64, &ctl,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		memories_of = ig_proc_lxid(MyProc);
+	}
 
 	memset(&key, 0, sizeof(key));
 	key.relid = relid;
 	key.tid = *tid;
-	return key;
+	memory = (Memory *) hash_search(memories, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		memory->arrived = false;
+		memory->changes = NIL;
+	}
+	return memory;
+}
+
+static Memory *
+recall(Oid relid, const ItemPointerData *tid)
+{
+	Memory		key;
+
+	if (memories == NULL || memories_of != ig_proc_lxid(MyProc))
+		return NULL;
+	memset(&key, 0, sizeof(key));
+	key.relid = relid;
+	key.tid = *tid;
+	return (Memory *) hash_search(memories, &key, HASH_FIND, NULL);
+}
+
+static void
+forget(Memory *memory)
+{
+	if (!memory->arrived && memory->changes == NIL)
+		(void) hash_search(memories, memory, HASH_REMOVE, NULL);
 }
 
 void
@@ -218,19 +241,54 @@ ig_move_arrived(void)
 	const MoveNote *note = current_note();
 
 	if (note != NULL)
-	{
-		Departure	key = departure_key(note->relid, &note->tid);
-
-		(void) hash_search(departures_here(true), &key, HASH_ENTER, NULL);
-	}
+		remember(note->relid, &note->tid)->arrived = true;
 }
 
 bool
 ig_move_has_arrived(const TriggerData *td)
 {
-	HTAB	   *here = departures_here(false);
-	Departure	key = departure_key(RelationGetRelid(td->tg_relation),
-									&td->tg_trigtuple->t_self);
+	Memory	   *memory = recall(RelationGetRelid(td->tg_relation), &td->tg_trigtuple->t_self);
 
-	return here != NULL && hash_search(here, &key, HASH_REMOVE, NULL) != NULL;
+	if (memory == NULL || !memory->arrived)
+		return false;
+	memory->arrived = false;
+	forget(memory);
+	return true;
+}
+
+void
+ig_move_changed(Oid relid, const ItemPointerData *tid, const char *key,
+				AttrNumber attnum, bool was_null)
+{
+	Memory	   *memory = remember(relid, tid);
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	IgMoveChange *change = palloc(sizeof(IgMoveChange));
+
+	change->key = pstrdup(key);
+	change->attnum = attnum;
+	change->was_null = was_null;
+	memory->changes = lappend(memory->changes, change);
+	MemoryContextSwitchTo(old);
+}
+
+List *
+ig_move_changes(const TriggerData *td, const char *key)
+{
+	Memory	   *memory = recall(RelationGetRelid(td->tg_relation), &td->tg_trigtuple->t_self);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (memory == NULL)
+		return NIL;
+	foreach(lc, memory->changes)
+	{
+		IgMoveChange *change = (IgMoveChange *) lfirst(lc);
+
+		if (strcmp(change->key, key) != 0)
+			continue;
+		result = lappend(result, change);
+		memory->changes = foreach_delete_current(memory->changes, lc);
+	}
+	forget(memory);
+	return result;
 }

@@ -36,8 +36,8 @@ extern bool ig_move_is_delete(const TriggerData *td);
 /*
  * From a BEFORE INSERT row trigger or the WHEN clause of an AFTER INSERT one:
  * the old row of the move that the insert belongs to, with the relation it
- * was in; NULL if the insert belongs to none.  Only after ig_move_note for the
- * row.
+ * was in; NULL if the insert belongs to none.  Only after ig_move_note or
+ * ig_move_leaves for the row.
  */
 extern HeapTuple ig_move_old_row(Oid *source);
 
@@ -45,35 +45,33 @@ extern HeapTuple ig_move_old_row(Oid *source);
 extern bool ig_move_in_progress(void);
 
 /*
- * How a rule tells the function in the WHEN clause on the other side that the
- * rule held for the old row.  key names the rule, of those of the table.
+ * From the WHEN clause of an AFTER DELETE row trigger: the rule of that key
+ * holds for the row, which may be moving.
  */
-typedef struct IgMoveRule
-{
-	const char *key;
-	bool		write_once;		/* what was null may have got a value */
-} IgMoveRule;
+extern void ig_move_leaves(Oid relid, const ItemPointerData *tid, const char *key);
 
-/* Like ig_move_note, for a rule. */
-extern void ig_move_note_rule(const TriggerData *td, const char *key, bool write_once);
+/* Where ig_move_old_row is: did the rule hold for the row that left? */
+extern bool ig_move_has_rule(const char *key);
 
-/* Where ig_move_old_row is: the rule, or NULL if it did not hold. */
-extern const IgMoveRule *ig_move_rule(const char *key);
-
-/* Where ig_move_old_row is: remember that the row has arrived. */
+/*
+ * There too, for the AFTER triggers that fire when the statement is done: the
+ * row has arrived; a column of it changed on its way, or got a value.
+ */
 extern void ig_move_arrived(void);
+extern void ig_move_changed(Oid relid, const ItemPointerData *tid, const char *key,
+							AttrNumber attnum, bool was_null);
 
 /* From an AFTER DELETE trigger, once: has the row arrived elsewhere? */
 extern bool ig_move_has_arrived(const TriggerData *td);
 
-/* How many columns one call takes. */
-#define IG_MOVED_COLUMNS	90
+/* From an AFTER INSERT trigger, once: what changed, a List of IgMoveChange. */
+typedef struct IgMoveChange
+{
+	const char *key;
+	AttrNumber	attnum;			/* where it arrived */
+	bool		was_null;
+} IgMoveChange;
 
-/*
- * A WHEN clause: FUNCTION('key'::text, new.tableoid, extra, new.a, ...).  extra
- * may be NULL; more than 90 make several calls, of which one suffices.
- */
-extern char *ig_moved_anchor(const char *function, const char *key, const char *extra,
-							 List *columns);
+extern List *ig_move_changes(const TriggerData *td, const char *key);
 
 #endif							/* IG_MOVE_H */

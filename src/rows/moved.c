@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * moved.c
- *	  moved() and moved_except(): did a row change while it moved?
+ *	  leaves(), moved() and moved_except(): did a row change while it moved?
  *
- * They stand in the WHEN clause of an AFTER INSERT trigger: there the row is
- * final, whatever other triggers did to it on its way to another partition,
- * and its old version can still be had.
+ * leaves() stands in the WHEN clause of an AFTER DELETE trigger, the others in
+ * that of an AFTER INSERT one.  There the row is final, whatever other triggers
+ * did to it on its way to another partition, and its old version can still be
+ * had.  WHEN clauses are evaluated row by row; the triggers fire when the
+ * statement is done.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,23 +28,36 @@
 #include "platform/compat.h"
 #include "rows/anchor.h"
 #include "rows/move.h"
+#include "rows/moved.h"
 
+PG_FUNCTION_INFO_V1(ig_anchor_leaves);
 PG_FUNCTION_INFO_V1(ig_anchor_moved);
 PG_FUNCTION_INFO_V1(ig_anchor_moved_except);
 
-/* The arguments before the columns of moved(), of moved_except(). */
-#define MOVED_FIXED			2
-#define MOVED_EXCEPT_FIXED	3
+/* Arguments: the rule's key, tableoid, ctid, columns. */
+#define KEY(fcinfo)			text_to_cstring(DatumGetTextPP((fcinfo)->args[0].value))
+#define RELID(fcinfo)		DatumGetObjectId((fcinfo)->args[1].value)
+#define TID(fcinfo)			((ItemPointer) DatumGetPointer((fcinfo)->args[2].value))
+#define FIRST_COLUMN		3
 
-static const IgMoveRule *rule_of(FunctionCallInfo fcinfo);
+static bool is_watched_move(FunctionCallInfo fcinfo);
 static AttrNumber argument_column(FunctionCallInfo fcinfo, int arg);
-static bool differs_from_old(Relation source, HeapTuple old, const char *name,
-							 Datum value, bool isnull, const IgMoveRule *rule);
-static bool changed_but_allowed(FunctionCallInfo fcinfo, Relation source, HeapTuple old,
-								const IgMoveRule *rule);
+static bool differs(FunctionCallInfo fcinfo, Relation source, HeapTuple old,
+					AttrNumber attnum, const char *name, Datum value, bool isnull);
 
 /*
- * invariant_guard.moved(key text, destination oid, VARIADIC "any") returns
+ * invariant_guard.leaves(key text, relid oid, row tid) returns boolean: true.
+ * The row may be moving, and the rule holds for it.
+ */
+Datum
+ig_anchor_leaves(PG_FUNCTION_ARGS)
+{
+	ig_move_leaves(RELID(fcinfo), TID(fcinfo), KEY(fcinfo));
+	PG_RETURN_BOOL(true);
+}
+
+/*
+ * invariant_guard.moved(key text, relid oid, row tid, VARIADIC "any") returns
  * boolean: does the insert belong to a move of a row for which the rule held,
  * and does any of the columns differ from the old row's?
  */
@@ -50,47 +65,71 @@ Datum
 ig_anchor_moved(PG_FUNCTION_ARGS)
 {
 	Oid			source_relid;
-	const IgMoveRule *rule = rule_of(fcinfo);
 	HeapTuple	old;
 	Relation	source;
 	bool		result = false;
 
-	if (rule == NULL)
+	if (!is_watched_move(fcinfo))
 		PG_RETURN_BOOL(false);
 
 	old = ig_move_old_row(&source_relid);
 	source = table_open(source_relid, NoLock);
-	for (int i = MOVED_FIXED; i < PG_NARGS() && !result; i++)
+	for (int i = FIRST_COLUMN; i < PG_NARGS(); i++)
 	{
-		const char *name = get_attname(PG_GETARG_OID(1), argument_column(fcinfo, i), false);
+		AttrNumber	attnum = argument_column(fcinfo, i);
 
-		result = differs_from_old(source, old, name, PG_GETARG_DATUM(i), PG_ARGISNULL(i), rule);
+		if (differs(fcinfo, source, old, attnum, get_attname(RELID(fcinfo), attnum, false),
+					PG_GETARG_DATUM(i), PG_ARGISNULL(i)))
+			result = true;
 	}
 	table_close(source, NoLock);
 	PG_RETURN_BOOL(result);
 }
 
 /*
- * invariant_guard.moved_except(key text, destination oid, row tid, VARIADIC
- * "any") returns boolean: like moved(), for all columns but those given.  Says
+ * invariant_guard.moved_except(key text, relid oid, row tid, VARIADIC "any")
+ * returns boolean: like moved(), for all columns but those given.  Says
  * besides that the row has arrived.
  */
 Datum
 ig_anchor_moved_except(PG_FUNCTION_ARGS)
 {
+	Bitmapset  *allowed = NULL;
 	Oid			source_relid;
-	const IgMoveRule *rule = rule_of(fcinfo);
 	HeapTuple	old;
 	Relation	source;
-	bool		result;
+	Relation	rel;
+	TupleTableSlot *slot;
+	bool		result = false;
 
-	if (rule == NULL)
+	if (!is_watched_move(fcinfo))
 		PG_RETURN_BOOL(false);
 
 	ig_move_arrived();
+	for (int i = FIRST_COLUMN; i < PG_NARGS(); i++)
+		allowed = bms_add_member(allowed, argument_column(fcinfo, i));
 	old = ig_move_old_row(&source_relid);
 	source = table_open(source_relid, NoLock);
-	result = changed_but_allowed(fcinfo, source, old, rule);
+	rel = table_open(RELID(fcinfo), NoLock);
+	slot = table_slot_create(rel, NULL);
+	if (!table_tuple_fetch_row_version(rel, TID(fcinfo), SnapshotAny, slot))
+		elog(ERROR, "failed to fetch a row that has moved");
+
+	for (int i = 0; i < RelationGetDescr(rel)->natts; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(RelationGetDescr(rel), i);
+		Datum		value;
+		bool		isnull;
+
+		if (attr->attisdropped || attr->attgenerated != '\0' ||
+			bms_is_member(attr->attnum, allowed))
+			continue;
+		value = slot_getattr(slot, attr->attnum, &isnull);
+		if (differs(fcinfo, source, old, attr->attnum, NameStr(attr->attname), value, isnull))
+			result = true;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
 	table_close(source, NoLock);
 	PG_RETURN_BOOL(result);
 }
@@ -98,12 +137,11 @@ ig_anchor_moved_except(PG_FUNCTION_ARGS)
 /*
  * Nearly every insert belongs to no move.
  */
-static const IgMoveRule *
-rule_of(FunctionCallInfo fcinfo)
+static bool
+is_watched_move(FunctionCallInfo fcinfo)
 {
-	if (!ig_move_in_progress() || PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		return NULL;
-	return ig_move_rule(text_to_cstring(PG_GETARG_TEXT_PP(0)));
+	return ig_move_in_progress() && !PG_ARGISNULL(0) && !PG_ARGISNULL(1) &&
+		!PG_ARGISNULL(2) && ig_move_has_rule(KEY(fcinfo));
 }
 
 static AttrNumber
@@ -123,74 +161,47 @@ argument_column(FunctionCallInfo fcinfo, int arg)
 
 /*
  * Partitions may differ in the columns' numbers, not in their names and types.
+ * What differs is remembered for the trigger.
  */
 static bool
-differs_from_old(Relation source, HeapTuple old, const char *name, Datum value,
-				 bool isnull, const IgMoveRule *rule)
+differs(FunctionCallInfo fcinfo, Relation source, HeapTuple old, AttrNumber attnum,
+		const char *name, Datum value, bool isnull)
 {
-	AttrNumber	attnum = get_attnum(RelationGetRelid(source), name);
+	AttrNumber	old_attnum = get_attnum(RelationGetRelid(source), name);
 	Form_pg_attribute attr;
 	Datum		old_value;
 	bool		old_isnull;
 
-	if (attnum == InvalidAttrNumber)
-		return true;
-	attr = TupleDescAttr(RelationGetDescr(source), attnum - 1);
-	old_value = heap_getattr(old, attnum, RelationGetDescr(source), &old_isnull);
-	if (old_isnull && rule->write_once)
+	if (old_attnum == InvalidAttrNumber)
+		elog(ERROR, "column \"%s\" of relation %u does not exist", name,
+			 RelationGetRelid(source));
+	attr = TupleDescAttr(RelationGetDescr(source), old_attnum - 1);
+	old_value = heap_getattr(old, old_attnum, RelationGetDescr(source), &old_isnull);
+	if (ig_same_value(old_value, old_isnull, value, isnull, attr->attbyval, attr->attlen))
 		return false;
-	return !ig_same_value(old_value, old_isnull, value, isnull, attr->attbyval, attr->attlen);
-}
-
-static bool
-changed_but_allowed(FunctionCallInfo fcinfo, Relation source, HeapTuple old,
-					const IgMoveRule *rule)
-{
-	Relation	rel = table_open(PG_GETARG_OID(1), NoLock);
-	TupleDesc	desc = RelationGetDescr(rel);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	Bitmapset  *allowed = NULL;
-	bool		result = false;
-
-	for (int i = MOVED_EXCEPT_FIXED; i < PG_NARGS(); i++)
-		allowed = bms_add_member(allowed, argument_column(fcinfo, i));
-	if (!table_tuple_fetch_row_version(rel, (ItemPointer) PG_GETARG_POINTER(2), SnapshotAny, slot))
-		elog(ERROR, "failed to fetch a row that has moved");
-
-	for (int i = 0; i < desc->natts && !result; i++)
-	{
-		Form_pg_attribute attr = TupleDescAttr(desc, i);
-		Datum		value;
-		bool		isnull;
-
-		if (attr->attisdropped || attr->attgenerated != '\0' ||
-			bms_is_member(attr->attnum, allowed))
-			continue;
-		value = slot_getattr(slot, attr->attnum, &isnull);
-		result = differs_from_old(source, old, NameStr(attr->attname), value, isnull, rule);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, NoLock);
-	return result;
+	ig_move_changed(RELID(fcinfo), TID(fcinfo), KEY(fcinfo), attnum, old_isnull);
+	return true;
 }
 
 char *
-ig_moved_anchor(const char *function, const char *key, const char *extra, List *columns)
+ig_moved_leaves(const char *key)
+{
+	return psprintf("invariant_guard.leaves(%s::pg_catalog.text, old.tableoid, old.ctid)",
+					quote_literal_cstr(key));
+}
+
+char *
+ig_moved_anchor(const char *function, const char *key, List *columns)
 {
 	StringInfoData buf;
-	int			i = 0;
+	ListCell   *lc;
 
+	Assert(list_length(columns) <= IG_MOVED_COLUMNS);
 	initStringInfo(&buf);
-	do
-	{
-		appendStringInfo(&buf, "%sinvariant_guard.%s(%s::pg_catalog.text, new.tableoid",
-						 i > 0 ? ") OR " : "", function, quote_literal_cstr(key));
-		if (extra != NULL)
-			appendStringInfo(&buf, ", %s", extra);
-		for (int n = 0; n < IG_MOVED_COLUMNS && i < list_length(columns); n++, i++)
-			appendStringInfo(&buf, ", new.%s",
-							 quote_identifier((const char *) list_nth(columns, i)));
-	} while (i < list_length(columns));
+	appendStringInfo(&buf, "invariant_guard.%s(%s::pg_catalog.text, new.tableoid, new.ctid",
+					 function, quote_literal_cstr(key));
+	foreach(lc, columns)
+		appendStringInfo(&buf, ", new.%s", quote_identifier((const char *) lfirst(lc)));
 	appendStringInfoChar(&buf, ')');
 	return buf.data;
 }
