@@ -114,10 +114,15 @@ OBJS = \
 	src/rows/after_ddl.o \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
+	src/rows/audit_columns.o \
 	src/rows/declare.o \
 	src/rows/declared.o \
 	src/rows/drop_rule.o \
+	src/rows/fixed.o \
+	src/rows/frozen_rows.o \
+	src/rows/immutable_columns.o \
 	src/rows/move.o \
+	src/rows/moved.o \
 	src/rows/on_no_match.o \
 	src/rows/optimistic_lock.o \
 	src/rows/relative_only.o \

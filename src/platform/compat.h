@@ -23,6 +23,9 @@
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/rel.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"				/* in 15 part of postgres.h */
+#endif
 #if PG_VERSION_NUM >= 170000
 #include "storage/dsm_registry.h"
 #endif

@@ -14,10 +14,10 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "utils/datum.h"
 #include "utils/lsyscache.h"
 
 #include "platform/compat.h"
+#include "rows/anchor.h"
 
 PG_FUNCTION_INFO_V1(ig_anchor_uses);
 PG_FUNCTION_INFO_V1(ig_anchor_changed);
@@ -54,11 +54,9 @@ ig_anchor_changed(PG_FUNCTION_ARGS)
 
 	for (int i = 0; i + 1 < PG_NARGS(); i += 2)
 	{
-		if (PG_ARGISNULL(i) != PG_ARGISNULL(i + 1))
-			PG_RETURN_BOOL(true);
-		if (!PG_ARGISNULL(i) &&
-			!datum_image_eq(PG_GETARG_DATUM(i), PG_GETARG_DATUM(i + 1),
-							types[i].typbyval, types[i].typlen))
+		if (!ig_same_value(PG_GETARG_DATUM(i), PG_ARGISNULL(i),
+						   PG_GETARG_DATUM(i + 1), PG_ARGISNULL(i + 1),
+						   types[i].typbyval, types[i].typlen))
 			PG_RETURN_BOOL(true);
 	}
 	PG_RETURN_BOOL(false);

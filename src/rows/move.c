@@ -8,78 +8,287 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
+#include "lib/ilist.h"
 #include "storage/itemptr.h"
 #include "storage/proc.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "platform/compat.h"
 #include "rows/move.h"
 
 /*
- * The row that was last about to be updated.  It says nothing once the command
- * is another one; an error leaves it as it is, which does no harm.
+ * The row that a statement is about to update.  Lives in the context of the
+ * row, which takes it out of the list when it is emptied or goes away, by
+ * whatever way.
  */
-static struct
+typedef struct MoveNote
 {
+	slist_node	node;
+	MemoryContext context;
 	Oid			relid;
 	ItemPointerData tid;
-	CommandId	cid;
-	LocalTransactionId lxid;
-	bool		is_moving;
-	HeapTuple	row;
-	MemoryContext context;
-}			last;
+	HeapTuple	row;			/* NULL until somebody asks */
+	List	   *keys;			/* of char *: of rules that hold for it */
+	MemoryContextCallback callback;
+} MoveNote;
 
-static bool is_current(void);
+/* One for each statement that is in the midst of such a row. */
+static slist_head notes = SLIST_STATIC_INIT(notes);
+
+/*
+ * What the AFTER triggers are to know of a row, in its old place or its new
+ * one.  They fire when its statement is done, and take it out.
+ */
+typedef struct Memory
+{
+	Oid			relid;			/* hash key, with the next */
+	ItemPointerData tid;
+	bool		arrived;
+	List	   *changes;		/* of IgMoveChange */
+} Memory;
+
+#define MEMORY_KEY_SIZE		offsetof(Memory, arrived)
+
+/* In TopTransactionContext. */
+static HTAB *memories = NULL;
+static LocalTransactionId memories_of = InvalidLocalTransactionId;
+
+static MoveNote *current_note(void);
+static MoveNote *note_row(Oid relid, const ItemPointerData *tid);
+static void forget_note(void *arg);
+static Memory *remember(Oid relid, const ItemPointerData *tid);
+static Memory *recall(Oid relid, const ItemPointerData *tid);
+static void forget(Memory *memory);
+
+static MoveNote *
+current_note(void)
+{
+	slist_iter	iter;
+
+	slist_foreach(iter, &notes)
+	{
+		MoveNote   *note = slist_container(MoveNote, node, iter.cur);
+
+		if (note->context == CurrentMemoryContext)
+			return note;
+	}
+	return NULL;
+}
+
+static void
+forget_note(void *arg)
+{
+	slist_delete(&notes, &((MoveNote *) arg)->node);
+}
 
 void
 ig_move_note(const TriggerData *td)
 {
-	MemoryContext old;
-
-	if (!td->tg_relation->rd_rel->relispartition)
-		return;
-
-	if (last.context == NULL)
-		last.context = AllocSetContextCreate(TopMemoryContext, "invariant_guard move",
-											 ALLOCSET_SMALL_SIZES);
-	else
-		MemoryContextReset(last.context);
-	old = MemoryContextSwitchTo(last.context);
-	last.row = heap_copytuple(td->tg_trigtuple);
-	MemoryContextSwitchTo(old);
-
-	last.relid = RelationGetRelid(td->tg_relation);
-	last.tid = td->tg_trigtuple->t_self;
-	last.cid = GetCurrentCommandId(false);
-	last.lxid = ig_proc_lxid(MyProc);
-	last.is_moving = false;
+	if (td->tg_relation->rd_rel->relispartition)
+		(void) note_row(RelationGetRelid(td->tg_relation), &td->tg_trigtuple->t_self);
 }
 
-static bool
-is_current(void)
+static MoveNote *
+note_row(Oid relid, const ItemPointerData *tid)
 {
-	return OidIsValid(last.relid) && last.cid == GetCurrentCommandId(false) &&
-		last.lxid == ig_proc_lxid(MyProc);
+	MoveNote   *note = current_note();
+
+	if (note == NULL)
+	{
+		note = palloc0(sizeof(MoveNote));
+		note->context = CurrentMemoryContext;
+		note->callback.func = forget_note;
+		note->callback.arg = note;
+		slist_push_head(&notes, &note->node);
+		MemoryContextRegisterResetCallback(CurrentMemoryContext, &note->callback);
+	}
+	else if (note->relid != relid || !ItemPointerEquals(&note->tid, unconstify(ItemPointerData *, tid)))
+	{
+		/* the row had been changed meanwhile, and this is its newest version */
+		note->row = NULL;
+		note->keys = NIL;
+	}
+	note->relid = relid;
+	note->tid = *tid;
+	return note;
 }
 
 bool
 ig_move_is_delete(const TriggerData *td)
 {
-	if (last.relid != RelationGetRelid(td->tg_relation) || !is_current() ||
-		!ItemPointerEquals(&last.tid, &td->tg_trigtuple->t_self))
-		return false;
-	last.is_moving = true;
-	return true;
+	const MoveNote *note = current_note();
+
+	return note != NULL && note->relid == RelationGetRelid(td->tg_relation) &&
+		ItemPointerEquals((ItemPointer) &note->tid, &td->tg_trigtuple->t_self);
 }
 
+bool
+ig_move_in_progress(void)
+{
+	return current_note() != NULL;
+}
+
+/*
+ * The old version is still in its place, deleted by this very command.
+ */
 HeapTuple
 ig_move_old_row(Oid *source)
 {
-	if (!last.is_moving || !is_current())
+	MoveNote   *note = current_note();
+	Relation	rel;
+	TupleTableSlot *slot;
+
+	if (note == NULL)
 		return NULL;
-	*source = last.relid;
-	return last.row;
+	*source = note->relid;
+	if (note->row != NULL)
+		return note->row;
+
+	rel = table_open(note->relid, NoLock);
+	slot = table_slot_create(rel, NULL);
+	if (!table_tuple_fetch_row_version(rel, &note->tid, SnapshotAny, slot))
+		elog(ERROR, "failed to fetch the old version of a row that moves");
+	note->row = ExecCopySlotHeapTuple(slot);
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return note->row;
+}
+
+void
+ig_move_leaves(Oid relid, const ItemPointerData *tid, const char *key)
+{
+	MoveNote   *note = note_row(relid, tid);
+
+	note->keys = lappend(note->keys, pstrdup(key));
+}
+
+bool
+ig_move_has_rule(const char *key)
+{
+	const MoveNote *note = current_note();
+	ListCell   *lc;
+
+	if (note == NULL)
+		return false;
+	foreach(lc, note->keys)
+	{
+		if (strcmp((const char *) lfirst(lc), key) == 0)
+			return true;
+	}
+	return false;
+}
+
+static Memory *
+remember(Oid relid, const ItemPointerData *tid)
+{
+	Memory		key;
+	Memory	   *memory;
+	bool		found;
+
+	if (memories == NULL || memories_of != ig_proc_lxid(MyProc))
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = MEMORY_KEY_SIZE;
+		ctl.entrysize = sizeof(Memory);
+		ctl.hcxt = TopTransactionContext;
+		memories = hash_create("invariant_guard moves", 64, &ctl,
+							   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+		memories_of = ig_proc_lxid(MyProc);
+	}
+
+	memset(&key, 0, sizeof(key));
+	key.relid = relid;
+	key.tid = *tid;
+	memory = (Memory *) hash_search(memories, &key, HASH_ENTER, &found);
+	if (!found)
+	{
+		memory->arrived = false;
+		memory->changes = NIL;
+	}
+	return memory;
+}
+
+static Memory *
+recall(Oid relid, const ItemPointerData *tid)
+{
+	Memory		key;
+
+	if (memories == NULL || memories_of != ig_proc_lxid(MyProc))
+		return NULL;
+	memset(&key, 0, sizeof(key));
+	key.relid = relid;
+	key.tid = *tid;
+	return (Memory *) hash_search(memories, &key, HASH_FIND, NULL);
+}
+
+static void
+forget(Memory *memory)
+{
+	if (!memory->arrived && memory->changes == NIL)
+		(void) hash_search(memories, memory, HASH_REMOVE, NULL);
+}
+
+void
+ig_move_arrived(void)
+{
+	const MoveNote *note = current_note();
+
+	if (note != NULL)
+		remember(note->relid, &note->tid)->arrived = true;
+}
+
+bool
+ig_move_has_arrived(const TriggerData *td)
+{
+	Memory	   *memory = recall(RelationGetRelid(td->tg_relation), &td->tg_trigtuple->t_self);
+
+	if (memory == NULL || !memory->arrived)
+		return false;
+	memory->arrived = false;
+	forget(memory);
+	return true;
+}
+
+void
+ig_move_changed(Oid relid, const ItemPointerData *tid, const char *key,
+				AttrNumber attnum, bool was_null)
+{
+	Memory	   *memory = remember(relid, tid);
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	IgMoveChange *change = palloc(sizeof(IgMoveChange));
+
+	change->key = pstrdup(key);
+	change->attnum = attnum;
+	change->was_null = was_null;
+	memory->changes = lappend(memory->changes, change);
+	MemoryContextSwitchTo(old);
+}
+
+List *
+ig_move_changes(const TriggerData *td, const char *key)
+{
+	Memory	   *memory = recall(RelationGetRelid(td->tg_relation), &td->tg_trigtuple->t_self);
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	if (memory == NULL)
+		return NIL;
+	foreach(lc, memory->changes)
+	{
+		IgMoveChange *change = (IgMoveChange *) lfirst(lc);
+
+		if (strcmp(change->key, key) != 0)
+			continue;
+		result = lappend(result, change);
+		memory->changes = foreach_delete_current(memory->changes, lc);
+	}
+	forget(memory);
+	return result;
 }

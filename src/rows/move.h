@@ -6,8 +6,14 @@
  * An UPDATE that moves a row to another partition fires BEFORE UPDATE on the
  * source, then BEFORE DELETE there and BEFORE INSERT on the destination, then
  * AFTER DELETE and AFTER INSERT, and no AFTER UPDATE.  The server tells none of
- * these triggers that they belong to a move.  The version of the row does: the
- * BEFORE DELETE is for the very tuple for which BEFORE UPDATE has just fired.
+ * these triggers that they belong to a move.  What tells is the memory context
+ * in which triggers and WHEN clauses run: one for each statement, and emptied
+ * before each row.  So what BEFORE UPDATE left there is there for the same
+ * row's DELETE and INSERT, and for nothing else: other statements that triggers
+ * run in between have a context of their own.
+ *
+ * Hence each of these functions is to be called in the context in which the
+ * trigger function, or the function in the WHEN clause, was called.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,9 +36,42 @@ extern bool ig_move_is_delete(const TriggerData *td);
 /*
  * From a BEFORE INSERT row trigger or the WHEN clause of an AFTER INSERT one:
  * the old row of the move that the insert belongs to, with the relation it
- * was in; NULL if the insert belongs to none.  Only after ig_move_is_delete
- * for the row.
+ * was in; NULL if the insert belongs to none.  Only after ig_move_note or
+ * ig_move_leaves for the row.
  */
 extern HeapTuple ig_move_old_row(Oid *source);
+
+/* Like asking for the old row, without the row. */
+extern bool ig_move_in_progress(void);
+
+/*
+ * From the WHEN clause of an AFTER DELETE row trigger: the rule of that key
+ * holds for the row, which may be moving.
+ */
+extern void ig_move_leaves(Oid relid, const ItemPointerData *tid, const char *key);
+
+/* Where ig_move_old_row is: did the rule hold for the row that left? */
+extern bool ig_move_has_rule(const char *key);
+
+/*
+ * There too, for the AFTER triggers that fire when the statement is done: the
+ * row has arrived; a column of it changed on its way, or got a value.
+ */
+extern void ig_move_arrived(void);
+extern void ig_move_changed(Oid relid, const ItemPointerData *tid, const char *key,
+							AttrNumber attnum, bool was_null);
+
+/* From an AFTER DELETE trigger, once: has the row arrived elsewhere? */
+extern bool ig_move_has_arrived(const TriggerData *td);
+
+/* From an AFTER INSERT trigger, once: what changed, a List of IgMoveChange. */
+typedef struct IgMoveChange
+{
+	const char *key;
+	AttrNumber	attnum;			/* where it arrived */
+	bool		was_null;
+} IgMoveChange;
+
+extern List *ig_move_changes(const TriggerData *td, const char *key);
 
 #endif							/* IG_MOVE_H */

@@ -25,6 +25,7 @@ ig_rows_init(void)
 	ig_optimistic_lock_init();
 	ig_relative_only_init();
 	ig_on_no_match_init();
+	ig_audit_columns_init();
 }
 
 char *
