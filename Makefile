@@ -113,8 +113,10 @@ OBJS = \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
 	src/rows/declare.o \
+	src/rows/isolation_floor.o \
 	src/rows/move.o \
 	src/rows/plan_rules.o \
+	src/rows/row_limit.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
 	src/rows/spread.o \
@@ -149,7 +151,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl \
-	rows_append_only
+	rows_append_only rows_isolation_floor rows_row_limit
 REGRESS_OPTS =
 
 ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap
