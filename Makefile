@@ -112,6 +112,10 @@ OBJS = \
 	src/gate/utility_hook.o \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
+	src/rows/assertion_declare.o \
+	src/rows/assertion_key.o \
+	src/rows/assertion_plan.o \
+	src/rows/commit_assertion.o \
 	src/rows/declare.o \
 	src/rows/isolation_floor.o \
 	src/rows/move.o \
@@ -151,10 +155,10 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl \
-	rows_append_only rows_isolation_floor rows_row_limit
+	rows_append_only rows_commit_assertion rows_isolation_floor rows_row_limit
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap commit_assertion_race commit_assertion_order
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)
