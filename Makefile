@@ -114,13 +114,18 @@ OBJS = \
 	src/rows/after_ddl.o \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
+	src/rows/assertion_declare.o \
+	src/rows/assertion_key.o \
+	src/rows/assertion_plan.o \
 	src/rows/audit_columns.o \
+	src/rows/commit_assertion.o \
 	src/rows/declare.o \
 	src/rows/declared.o \
 	src/rows/drop_rule.o \
 	src/rows/fixed.o \
 	src/rows/frozen_rows.o \
 	src/rows/immutable_columns.o \
+	src/rows/isolation_floor.o \
 	src/rows/move.o \
 	src/rows/moved.o \
 	src/rows/on_no_match.o \
@@ -130,6 +135,7 @@ OBJS = \
 	src/rows/version_check.o \
 	src/rows/version_predicate.o \
 	src/rows/plan_rules.o \
+	src/rows/row_limit.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
 	src/rows/spread.o \
@@ -167,11 +173,10 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule \
-	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared
+	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap \
-	declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

@@ -26,6 +26,8 @@ ig_rows_init(void)
 	ig_relative_only_init();
 	ig_on_no_match_init();
 	ig_audit_columns_init();
+	ig_commit_assertion_init();
+	ig_row_limit_init();
 }
 
 char *
