@@ -112,11 +112,18 @@ OBJS = \
 	src/gate/utility_hook.o \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
+	src/rows/append_only_retention.o \
+	src/rows/append_only_reversal.o \
 	src/rows/declare.o \
 	src/rows/move.o \
 	src/rows/plan_rules.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
+	src/rows/seal.o \
+	src/rows/seal_closed.o \
+	src/rows/seal_hash.o \
+	src/rows/seal_remove.o \
+	src/rows/seal_verify.o \
 	src/rows/spread.o \
 	src/rules/add_column.o \
 	src/rules/allowance.o \
@@ -149,7 +156,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl \
-	rows_append_only
+	rows_append_only rows_reversal rows_retention rows_seal
 REGRESS_OPTS =
 
 ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap

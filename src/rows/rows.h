@@ -62,6 +62,7 @@ extern char *ig_rule_check_query(const IgDeclaredTrigger *declared);
 extern const char *ig_declared_option(const IgDeclaredTrigger *declared, const char *name);
 
 /* _PG_init of the rules that need more than their triggers. */
+extern void ig_append_only_init(void);
 extern void ig_optimistic_lock_init(void);
 extern void ig_soft_delete_init(void);
 extern void ig_relative_only_init(void);
