@@ -163,6 +163,7 @@ ig_sql_add_append_only(PG_FUNCTION_ARGS)
 		arguments = ig_retention_declare(d, PG_ARGISNULL(5) ? NULL : PG_GETARG_INTERVAL_P(5),
 										 created);
 		anchor = ig_declare_anchor("uses", "old", list_make1(created));
+		columns.present = ig_retention_present("r", created, PG_GETARG_INTERVAL_P(5));
 	}
 	ig_declare_trigger(d, "change", "BEFORE UPDATE OR DELETE", true, anchor, arguments);
 	ig_declare_trigger(d, "truncate", "BEFORE TRUNCATE", false, NULL, NIL);
@@ -268,11 +269,15 @@ ig_quoted_table(Oid relid)
 static char *
 violations(const IgDeclaredTrigger *declared)
 {
-	const IgReversalColumns *columns;
+	const IgDeclaredTrigger *retention;
+	IgReversalColumns *columns;
 
 	if (OidIsValid(declared->parent))
 		return NULL;
 	columns = ig_reversal_declared(declared);
+	retention = columns ? ig_append_only_trigger(declared->relid, "keep") : NULL;
+	if (retention != NULL)
+		columns->present = ig_retention_declared_present("r", retention);
 	return columns == NULL ? NULL :
 		ig_reversal_violations(ig_quoted_table(declared->relid), declared->relid, columns);
 }

@@ -35,6 +35,8 @@ typedef struct IgReversalColumns
 	const char *key;
 	List	   *amounts;		/* of char * */
 	List	   *same;			/* of char * */
+	const char *present;		/* SQL: is the reversal r not expired?  NULL
+								 * where nothing expires */
 } IgReversalColumns;
 
 extern void ig_reversal_prepare(IgRuleTrigger *trigger, Relation rel);
@@ -63,6 +65,15 @@ extern char *ig_reversal_equality(Oid relid, const IgReversalColumns *columns);
 /* Retention, of append_only_retention.c. */
 extern void ig_retention_prepare(IgRuleTrigger *trigger, Relation rel);
 extern void ig_drift_prepare(IgRuleTrigger *trigger, Relation rel);
+
+/*
+ * SQL for the rows of an alias that are not expired; those that are may miss
+ * the other half of their pair.
+ */
+extern char *ig_retention_present(const char *alias, const char *created, const Interval *keep);
+
+/* The same for what a trigger with the option keep says. */
+extern char *ig_retention_declared_present(const char *alias, const IgDeclaredTrigger *declared);
 
 /* Is remove_expired() at work, and the row that is to be deleted expired? */
 extern bool ig_retention_removes(IgRuleTrigger *trigger, TriggerData *td);

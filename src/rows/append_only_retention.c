@@ -228,6 +228,21 @@ horizon_of(const Interval *keep)
 												 IntervalPGetDatum(keep)));
 }
 
+char *
+ig_retention_present(const char *alias, const char *created, const Interval *keep)
+{
+	return psprintf("%s.%s OPERATOR(pg_catalog.>=) %s::pg_catalog.timestamptz", alias,
+					quote_identifier(created),
+					quote_literal_cstr(timestamptz_to_str(horizon_of(keep))));
+}
+
+char *
+ig_retention_declared_present(const char *alias, const IgDeclaredTrigger *declared)
+{
+	return ig_retention_present(alias, (const char *) linitial(declared->columns),
+								keep_of(declared));
+}
+
 /*
  * The table and its trigger with the option keep; raises if it has none.
  */

@@ -103,8 +103,8 @@ static bool cancels(Oid typid, Datum a, bool a_null, Datum b, bool b_null);
 static Datum as_numeric(Oid typid, Datum value);
 static void check_against(IgRuleTrigger *trigger, TupleTableSlot *slot,
 						  const Original *original);
-static pg_noinline void refuse(IgRuleTrigger *trigger, const char *column,
-							   const char *message, const char *detail, const char *hint);
+static pg_noinline void refuse(IgRuleTrigger *trigger, const char *message,
+							   const char *detail, const char *hint);
 static const char *only_key_column(IgDeclaration *d);
 static void check_column_kinds(IgDeclaration *d, const IgReversalColumns *columns);
 static void check_stored(IgDeclaration *d, Form_pg_attribute column);
@@ -240,7 +240,6 @@ ig_reversal_check(IgRuleTrigger *trigger, TriggerData *td)
 	TupleTableSlot *slot = td->tg_trigslot;
 	bool		isnull;
 	Datum		key = slot_getattr(slot, trigger->columns[REVERSAL_OF].attnum, &isnull);
-	const char *column = NameStr(trigger->columns[REVERSAL_OF].name);
 	Original	original = {0};
 
 	if (isnull)
@@ -255,16 +254,16 @@ ig_reversal_check(IgRuleTrigger *trigger, TriggerData *td)
 	} while (original.count == 1 && !lock_original(&original));
 
 	if (original.count == 0)
-		refuse(trigger, column, "reverses a row that is not there", NULL, NULL);
+		refuse(trigger, "reverses a row that is not there", NULL, NULL);
 	else if (original.count > 1)
-		refuse(trigger, column, "reverses more than one row",
+		refuse(trigger, "reverses more than one row",
 			   psprintf("Column \"%s\" does not tell the rows apart.",
 						ig_text_name(NameStr(trigger->columns[KEY].name))), NULL);
 	else
 	{
 		check_against(trigger, slot, &original);
 		if (!is_only_reversal(trigger, key))
-			refuse(trigger, column, "reverses a row that is reversed already", NULL,
+			refuse(trigger, "reverses a row that is reversed already", NULL,
 				   "A row is reversed once. What is still wrong is corrected by an ordinary row.");
 	}
 	SPI_finish();
@@ -328,8 +327,7 @@ check_against(IgRuleTrigger *trigger, TupleTableSlot *slot, const Original *orig
 	const Reversal *reversal = (const Reversal *) trigger->data;
 
 	if (!original->nulls[REVERSAL_OF])
-		refuse(trigger, NameStr(trigger->columns[REVERSAL_OF].name),
-			   "reverses a row that is a reversal itself", NULL,
+		refuse(trigger, "reverses a row that is a reversal itself", NULL,
 			   "What is wrong with a reversal is corrected by an ordinary row.");
 
 	for (int i = FIRST_AMOUNT; i < trigger->ncolumns; i++)
@@ -348,7 +346,7 @@ check_against(IgRuleTrigger *trigger, TupleTableSlot *slot, const Original *orig
 				(isnull || datum_image_eq(value, original->values[i], column->typbyval,
 										  column->typlen));
 		if (!matches)
-			refuse(trigger, NameStr(column->name), is_amount ?
+			refuse(trigger, is_amount ?
 				   "does not cancel the row that it reverses" :
 				   "differs from the row that it reverses",
 				   psprintf(is_amount ? "The sum of column \"%s\" of both rows is not zero." :
@@ -401,10 +399,9 @@ is_only_reversal(const IgRuleTrigger *trigger, Datum key)
 }
 
 static void
-refuse(IgRuleTrigger *trigger, const char *column, const char *message,
-	   const char *detail, const char *hint)
+refuse(IgRuleTrigger *trigger, const char *message, const char *detail, const char *hint)
 {
-	ig_row_refuse(trigger, trigger->relid, RULE, column,
+	ig_row_refuse(trigger, trigger->relid, RULE, NULL,
 				  psprintf("a new row of append-only table \"%s\" %s",
 						   ig_row_relation_text(trigger->relid), message),
 				  detail, hint);
@@ -531,14 +528,21 @@ make_index(IgDeclaration *d, Form_pg_attribute column, bool only_reversals)
 	const char *name = quote_identifier(NameStr(column->attname));
 	List	   *indexes = RelationGetIndexList(d->rel);
 	ListCell   *lc;
+	char	   *sql;
 
 	foreach(lc, indexes)
 	{
 		if (is_index_on(lfirst_oid(lc), column->attnum, only_reversals))
 			return;
 	}
-	ig_declare_execute(psprintf("CREATE INDEX ON %s (%s)%s", d->quoted, name,
-								only_reversals ? psprintf(" WHERE %s IS NOT NULL", name) : ""));
+
+	/* CREATE INDEX wants the relation unused by its own session */
+	sql = psprintf("CREATE INDEX ON %s (%s)%s", d->quoted, name,
+				   only_reversals ? psprintf(" WHERE %s IS NOT NULL", name) : "");
+	table_close(d->rel, NoLock);
+	ig_declare_execute(sql);
+	CommandCounterIncrement();
+	d->rel = table_open(d->relid, NoLock);
 }
 
 static bool
@@ -597,10 +601,11 @@ ig_reversal_violations(const char *quoted, Oid relid, const IgReversalColumns *c
 					" WHEN pg_catalog.count(*) OVER (PARTITION BY r.%s) OPERATOR(pg_catalog.>) 1"
 					" THEN 'reverses a row that is reversed more than once'"
 					" WHEN NOT (true%s) THEN 'does not cancel the row that it reverses' END AS what"
-					" FROM %s r LEFT JOIN %s o ON o.%s %s r.%s WHERE r.%s IS NOT NULL) wrong"
+					" FROM %s r LEFT JOIN %s o ON o.%s %s r.%s WHERE r.%s IS NOT NULL AND %s) wrong"
 					" WHERE wrong.what IS NOT NULL ORDER BY wrong.key",
 					key, key, reversal_of, reversal_of, cancels_sql.data, quoted, quoted,
-					key, ig_reversal_equality(relid, columns), reversal_of, reversal_of);
+					key, ig_reversal_equality(relid, columns), reversal_of, reversal_of,
+					columns->present ? columns->present : "true");
 }
 
 char *

@@ -38,7 +38,6 @@ typedef struct Removal
 
 static const IgSeal *last_removable(const Removal *removal, List *seals, int64 batch);
 static bool has_young_row(const Removal *removal, List *to_key);
-static bool has_reversal_outside(const Removal *removal, List *to_key);
 static int64 run(const Removal *removal, const char *sql, List *to_key);
 
 int64
@@ -75,8 +74,8 @@ ig_seal_remove(Oid relid, const char *created, const IgReversalColumns *columns,
 }
 
 /*
- * The last seal up to which all rows are expired, and no reversal of one of
- * them is left behind: it may be that of a later seal.
+ * The last seal up to which all rows are expired, and what reverses them as
+ * well.  A reversal may be in a later seal, and stay for a while.
  */
 static const IgSeal *
 last_removable(const Removal *removal, List *seals, int64 batch)
@@ -110,37 +109,31 @@ last_removable(const Removal *removal, List *seals, int64 batch)
 		rows += seal->row_count;
 		if ((result != NULL && rows > batch) || has_young_row(removal, seal->to_key))
 			break;
-		if (!has_reversal_outside(removal, seal->to_key))
-			result = seal;
+		result = seal;
 	}
 	return result;
 }
 
+/* One of them, or a reversal of one of them, wherever that is. */
 static bool
 has_young_row(const Removal *removal, List *to_key)
 {
-	return run(removal, psprintf("SELECT FROM %s o WHERE %s AND o.%s OPERATOR(pg_catalog.>=) $1 LIMIT 1",
-								 removal->table, ig_seal_bound(removal->key, "<=", 2),
-								 removal->created), to_key) > 0;
-}
-
-static bool
-has_reversal_outside(const Removal *removal, List *to_key)
-{
+	const char *bound = ig_seal_bound(removal->key, "<=", 2);
 	const char *key;
 	const char *reversal_of;
 
+	if (run(removal, psprintf("SELECT FROM %s o WHERE %s AND o.%s OPERATOR(pg_catalog.>=) $1 LIMIT 1",
+							  removal->table, bound, removal->created), to_key) > 0)
+		return true;
 	if (removal->reversal == NULL)
 		return false;
 	key = quote_identifier(removal->reversal->key);
 	reversal_of = quote_identifier(removal->reversal->reversal_of);
-	return run(removal, psprintf("SELECT FROM %s o WHERE NOT (%s) AND o.%s IS NOT NULL AND o.%s %s ANY"
-								 " (SELECT o.%s FROM %s o WHERE %s) AND $1 IS NOT NULL LIMIT 1",
-								 removal->table, ig_seal_bound(removal->key, "<=", 2), reversal_of,
-								 reversal_of,
+	return run(removal, psprintf("SELECT FROM %s r JOIN %s o ON o.%s %s r.%s WHERE r.%s OPERATOR(pg_catalog.>=) $1"
+								 " AND r.%s IS NOT NULL AND %s LIMIT 1",
+								 removal->table, removal->table, key,
 								 ig_reversal_equality(RelationGetRelid(removal->rel), removal->reversal),
-								 key, removal->table, ig_seal_bound(removal->key, "<=", 2)),
-			   to_key) > 0;
+								 reversal_of, removal->created, reversal_of, bound), to_key) > 0;
 }
 
 /* $1 is the horizon, and the key of the last row stands from $2 on. */
