@@ -114,6 +114,8 @@ OBJS = \
 	src/rows/after_ddl.o \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
+	src/rows/append_only_retention.o \
+	src/rows/append_only_reversal.o \
 	src/rows/assertion_declare.o \
 	src/rows/assertion_key.o \
 	src/rows/assertion_plan.o \
@@ -138,6 +140,11 @@ OBJS = \
 	src/rows/row_limit.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
+	src/rows/seal.o \
+	src/rows/seal_closed.o \
+	src/rows/seal_hash.o \
+	src/rows/seal_remove.o \
+	src/rows/seal_verify.o \
 	src/rows/spread.o \
 	src/rules/add_column.o \
 	src/rules/allowance.o \
@@ -173,10 +180,10 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule \
-	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit
+	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit rows_reversal rows_retention rows_seal
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order append_only_reversal append_only_seal append_only_attach
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

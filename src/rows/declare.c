@@ -344,13 +344,7 @@ ig_declare_end(IgDeclaration *d)
 	if (triggers_of_instance(d) > 0)
 	{
 		if (!is_same_as_present(d))
-			ereport(ERROR,
-					(errcode(ERRCODE_IG_RULE_DECLARED_OTHERWISE),
-					 errmsg("table \"%s\" has rule \"%s\" already, declared otherwise",
-							d->text, d->rule->name),
-					 errhint("SELECT * FROM invariant_guard.row_rules; shows it. To declare it anew, drop it first: SELECT invariant_guard.drop_rule(%s, %s);",
-							 quote_literal_cstr(d->quoted), quote_literal_cstr(d->rule->name)),
-					 errtable(d->rel)));
+			ig_declare_otherwise(d);
 		ereport(NOTICE,
 				(errmsg("table \"%s\" has rule \"%s\" already", d->text, d->rule->name)));
 		table_close(d->rel, NoLock);
@@ -372,6 +366,31 @@ ig_declare_end(IgDeclaration *d)
 	CommandCounterIncrement();
 	ig_spread_from(d->relid);
 	return true;
+}
+
+void
+ig_declare_otherwise(IgDeclaration *d)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_IG_RULE_DECLARED_OTHERWISE),
+			 errmsg("table \"%s\" has rule \"%s\" already, declared otherwise",
+					d->text, d->rule->name),
+			 errhint("SELECT * FROM invariant_guard.row_rules; shows it. To declare it anew, drop it first: SELECT invariant_guard.drop_rule(%s, %s);",
+					 quote_literal_cstr(d->quoted), quote_literal_cstr(d->rule->name)),
+			 errtable(d->rel)));
+}
+
+bool
+ig_declare_has(const IgDeclaration *d, const char *trigger_name)
+{
+	ListCell   *lc;
+
+	foreach(lc, d->triggers)
+	{
+		if (strcmp(((IgTriggerSpec *) lfirst(lc))->name, trigger_name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int

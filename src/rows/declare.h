@@ -102,6 +102,12 @@ extern void ig_declare_constraint_trigger(IgDeclaration *d, const char *suffix,
  */
 extern bool ig_declare_end(IgDeclaration *d);
 
+/* Is a trigger of this name among those that were added? */
+extern bool ig_declare_has(const IgDeclaration *d, const char *trigger_name);
+
+/* Raise: the rule is there with other columns or options. */
+extern void ig_declare_otherwise(IgDeclaration *d) pg_attribute_noreturn();
+
 /* Run a command by SPI; SPI_connect is done here.  Raises on failure. */
 extern void ig_declare_execute(const char *sql);
 
