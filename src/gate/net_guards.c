@@ -36,6 +36,7 @@
 
 #include "gate/decide.h"
 #include "gate/net.h"
+#include "gate/own.h"
 #include "gate/statement.h"
 #include "gate/transaction.h"
 #include "model/finding.h"
@@ -338,8 +339,13 @@ judge_guard(Oid classid, Oid objid, const Guard *guard, const char *what)
 static bool
 is_loosening_foretold(const IgRelation *rel)
 {
-	List	   *line = ig_statement_current ? ig_net_line_of_descent(rel->relid) : NIL;
+	List	   *line;
 
+	/* drop_rule() has asked for the rule as a whole */
+	if (OidIsValid(ig_own_trigger_let_go))
+		return true;
+
+	line = ig_statement_current ? ig_net_line_of_descent(rel->relid) : NIL;
 	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
 	{
 		ListCell   *lc;
