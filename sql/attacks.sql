@@ -180,6 +180,47 @@ CREATE POLICY of_other ON payments AS RESTRICTIVE TO regress_attacks_other USING
 SELECT invariant_guard.protect('takings_1', 'financial');
 SELECT invariant_guard.protect('payments', 'financial');
 SELECT invariant_guard.protect('entries', 'financial');
+
+-- row rules
+CREATE TABLE accounts (id int PRIMARY KEY);
+INSERT INTO accounts VALUES (1), (2);
+CREATE TABLE ledger (id int PRIMARY KEY, account int REFERENCES accounts, cents int, feels mood);
+CREATE TABLE ledger_kid () INHERITS (ledger);
+INSERT INTO ledger VALUES (1, 1, 100, 'sad');
+INSERT INTO ledger_kid VALUES (2, 1, 100, 'sad');
+SELECT invariant_guard.add_append_only('ledger');
+CREATE TABLE journal (k int, id int, cents int) PARTITION BY LIST (k);
+CREATE TABLE journal_1 PARTITION OF journal FOR VALUES IN (1);
+CREATE TABLE journal_2 PARTITION OF journal FOR VALUES IN (2) PARTITION BY LIST (id);
+CREATE TABLE journal_2a PARTITION OF journal_2 FOR VALUES IN (2);
+INSERT INTO journal VALUES (1, 1, 100), (2, 2, 100);
+SELECT invariant_guard.add_append_only('journal');
+CREATE TABLE goods (id int PRIMARY KEY, sku text UNIQUE, name text);
+INSERT INTO goods VALUES (1, 'a', 'apple');
+SELECT invariant_guard.add_immutable_columns('goods', '{sku}');
+CREATE TABLE suppliers (code text PRIMARY KEY);
+INSERT INTO suppliers VALUES ('s');
+CREATE TABLE parcels (k int, sku text, code text REFERENCES suppliers ON UPDATE CASCADE) PARTITION BY LIST (k);
+CREATE TABLE parcels_1 PARTITION OF parcels FOR VALUES IN (1);
+BEGIN;
+CREATE TABLE parcels_2 (sku text, code text, k int);
+ALTER TABLE parcels ATTACH PARTITION parcels_2 FOR VALUES IN (2);
+COMMIT;
+INSERT INTO parcels VALUES (1, 'a', 's');
+SELECT invariant_guard.add_immutable_columns('parcels', '{sku, code}');
+CREATE TABLE bills (id int PRIMARY KEY, status text, cents int, note text);
+INSERT INTO bills VALUES (1, 'paid', 100, 'n');
+SELECT invariant_guard.add_frozen_rows('bills', $x$status = 'paid'$x$, '{note}');
+CREATE TABLE papers (id int PRIMARY KEY, body text, version int NOT NULL DEFAULT 1);
+INSERT INTO papers VALUES (1, 'b', 5);
+SELECT invariant_guard.add_optimistic_lock('papers');
+CREATE TABLE purses (id int PRIMARY KEY, cents int);
+INSERT INTO purses VALUES (1, 100);
+SELECT invariant_guard.add_relative_only('purses', '{cents}');
+CREATE VIEW purse_view AS SELECT * FROM purses;
+CREATE FUNCTION change_sku() RETURNS trigger LANGUAGE plpgsql AS $x$ BEGIN NEW.sku := 'other'; RETURN NEW; END $x$;
+CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $x$ BEGIN NEW := OLD; RETURN NEW; END $x$;
+CREATE FUNCTION lower_version() RETURNS trigger LANGUAGE plpgsql AS $x$ BEGIN NEW.version := 1; RETURN NEW; END $x$;
 RESET ROLE;
 CREATE OPERATOR CLASS our_ops FOR TYPE int USING btree AS
 	OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(int, int);
@@ -232,6 +273,83 @@ SELECT attack('ALTER TYPE spot RENAME ATTRIBUTE y TO z');
 SELECT CASE WHEN current_setting('server_version_num')::int >= 170000
 	THEN attack('ALTER TABLE users ALTER COLUMN dup SET EXPRESSION AS (7)')
 	ELSE 'refused (set-expression-rewrite); unharmed' END;
+
+-- ---- row rules: rows that are only added
+SELECT attack('UPDATE ledger SET cents = 1');
+SELECT attack('UPDATE ONLY ledger SET cents = 1');
+SELECT attack('UPDATE ledger_kid SET cents = 1');
+SELECT attack('DELETE FROM ledger WHERE id = 2');
+SELECT attack('CREATE FUNCTION attacks.d() RETURNS bigint LANGUAGE sql AS ''WITH d AS (DELETE FROM vault.ledger RETURNING *) SELECT count(*) FROM d''; SELECT attacks.d()');
+SELECT attack('INSERT INTO ledger VALUES (1, 1, 1) ON CONFLICT (id) DO UPDATE SET cents = 1');
+SELECT attack('MERGE INTO ledger USING (VALUES (1)) v(id) ON ledger.id = v.id WHEN MATCHED THEN UPDATE SET cents = 1');
+SELECT attack('MERGE INTO ledger USING (VALUES (1)) v(id) ON ledger.id = v.id WHEN MATCHED THEN DELETE');
+SELECT attack('CREATE VIEW attacks.v AS SELECT * FROM ledger; UPDATE attacks.v SET cents = 1');
+SELECT attack('CREATE FUNCTION attacks.u() RETURNS void SECURITY DEFINER LANGUAGE sql AS ''UPDATE vault.ledger SET cents = 1''; SELECT attacks.u()');
+SELECT attack('TRUNCATE ledger');
+SELECT attack('TRUNCATE ledger_kid');
+SELECT attack('TRUNCATE accounts CASCADE');
+SELECT attack('UPDATE journal SET cents = 1');
+SELECT attack('UPDATE journal SET k = 1');
+SELECT attack('UPDATE journal_2a SET cents = 1');
+SELECT attack('DELETE FROM journal_2');
+SELECT attack('TRUNCATE journal_2');
+SELECT attack('TRUNCATE journal_1');
+SELECT attack('CREATE TABLE vault.journal_3 PARTITION OF journal FOR VALUES IN (3); INSERT INTO journal VALUES (3, 3, 3); DELETE FROM journal_3');
+SELECT attack('CREATE TABLE vault.journal_3 PARTITION OF journal FOR VALUES IN (3); INSERT INTO journal VALUES (3, 3, 3); TRUNCATE journal_3');
+SELECT attack('ALTER TABLE journal DETACH PARTITION journal_1; UPDATE journal_1 SET cents = 1; ALTER TABLE journal ATTACH PARTITION journal_1 FOR VALUES IN (1)');
+SELECT attack('ALTER TABLE ledger_kid NO INHERIT ledger; UPDATE ledger_kid SET cents = 1; ALTER TABLE ledger_kid INHERIT ledger');
+SELECT attack('ALTER TABLE ledger DISABLE TRIGGER ALL; UPDATE ONLY ledger SET cents = 1; ALTER TABLE ledger ENABLE TRIGGER ALL', NULL);
+SELECT attack('ALTER TABLE ledger DISABLE TRIGGER USER; DELETE FROM ONLY ledger');
+SELECT attack('ALTER TABLE ledger_kid DISABLE TRIGGER zz_ig_append_only_change; DELETE FROM ledger_kid');
+SELECT attack('ALTER TABLE journal_1 DISABLE TRIGGER zz_ig_append_only_change; DELETE FROM journal_1');
+SELECT attack('ALTER TABLE journal_1 ENABLE REPLICA TRIGGER zz_ig_append_only_change; DELETE FROM journal_1');
+SELECT attack('ALTER TABLE ledger ENABLE TRIGGER zz_ig_append_only_change');
+SELECT attack('DROP TRIGGER zz_ig_append_only_change ON ledger; DELETE FROM ONLY ledger');
+SELECT attack('ALTER TRIGGER zz_ig_append_only_change ON ledger RENAME TO other');
+SELECT attack('CREATE OR REPLACE TRIGGER zz_ig_append_only_change BEFORE INSERT ON ledger FOR EACH ROW EXECUTE FUNCTION undo()');
+SELECT attack('SELECT invariant_guard.drop_rule(''ledger'', ''append-only'')');
+SELECT attack('ALTER TABLE ledger ALTER cents TYPE int USING 1');
+SELECT attack('ALTER TABLE ledger ALTER cents TYPE bigint');
+SELECT attack('ALTER TABLE journal ALTER cents TYPE numeric USING 0');
+SELECT attack('ALTER TABLE ledger DROP COLUMN cents');
+SELECT attack('ALTER TABLE ledger RENAME TO attic; CREATE TABLE vault.ledger (id int, account int, cents int)');
+SELECT attack('ALTER TABLE ledger SET SCHEMA attacks; CREATE TABLE vault.ledger (id int, account int, cents int)');
+SELECT attack('CREATE TABLE attacks.copy AS SELECT id, account, 1 AS cents FROM ledger; DROP TABLE ledger CASCADE; ALTER TABLE attacks.copy SET SCHEMA vault; ALTER TABLE copy RENAME TO ledger');
+SELECT attack('DROP TABLE journal_1');
+SELECT attack('DROP TABLE ledger_kid');
+SELECT attack('CREATE RULE away AS ON INSERT TO ledger DO INSTEAD NOTHING');
+SELECT attack('CREATE RULE away AS ON UPDATE TO ledger_kid DO INSTEAD DELETE FROM accounts');
+SELECT attack('ALTER TABLE ledger DROP CONSTRAINT ledger_account_fkey, ADD FOREIGN KEY (account) REFERENCES accounts ON DELETE CASCADE; DELETE FROM accounts WHERE id = 1');
+
+-- ---- columns and rows that stay as they are
+SELECT attack('UPDATE goods SET sku = ''b''');
+SELECT attack('UPDATE goods SET sku = NULL');
+SELECT attack('INSERT INTO goods VALUES (1, ''b'') ON CONFLICT (id) DO UPDATE SET sku = EXCLUDED.sku');
+SELECT attack('MERGE INTO goods USING (VALUES (1)) v(id) ON goods.id = v.id WHEN MATCHED THEN UPDATE SET sku = ''b''');
+SELECT attack('CREATE TRIGGER aaa BEFORE UPDATE ON goods FOR EACH ROW EXECUTE FUNCTION change_sku(); UPDATE goods SET name = ''x''');
+SELECT attack('CREATE TRIGGER zzz BEFORE UPDATE ON goods FOR EACH ROW EXECUTE FUNCTION change_sku(); UPDATE goods SET name = ''x''');
+SELECT attack('CREATE TRIGGER zzz BEFORE UPDATE ON parcels FOR EACH ROW EXECUTE FUNCTION change_sku(); UPDATE parcels SET k = 2');
+SELECT attack('CREATE TRIGGER zzz BEFORE INSERT ON parcels FOR EACH ROW EXECUTE FUNCTION change_sku(); UPDATE parcels SET k = 2');
+SELECT attack('UPDATE parcels SET k = 2, sku = ''b''');
+SELECT attack('UPDATE suppliers SET code = ''t''');
+SELECT attack('ALTER TABLE goods RENAME sku TO code; UPDATE goods SET code = ''b''');
+SELECT attack('ALTER TABLE goods DROP COLUMN sku CASCADE');
+SELECT attack('UPDATE bills SET cents = 1');
+SELECT attack('UPDATE bills SET status = ''open''; UPDATE bills SET cents = 1; UPDATE bills SET status = ''paid''');
+SELECT attack('DELETE FROM bills');
+SELECT attack('TRUNCATE bills');
+
+-- ---- versions and balances
+SELECT attack('UPDATE papers SET version = 1');
+SELECT attack('UPDATE papers SET version = 3, body = ''x''');
+SELECT attack('UPDATE papers SET body = ''x'', version = 5 - 1');
+SELECT attack('UPDATE papers SET body = ''x'', version = 7');
+SELECT attack('INSERT INTO papers VALUES (1, ''x'', 1) ON CONFLICT (id) DO UPDATE SET version = EXCLUDED.version');
+SELECT attack('UPDATE purses SET cents = 20');
+SELECT attack('UPDATE purses SET (id, cents) = (SELECT 1, 20)');
+SELECT attack('UPDATE purse_view SET cents = 20');
+SELECT attack('INSERT INTO purses VALUES (1, 20) ON CONFLICT (id) DO UPDATE SET cents = EXCLUDED.cents');
+SELECT attack('MERGE INTO purses USING (VALUES (1)) v(id) ON purses.id = v.id WHEN MATCHED THEN UPDATE SET cents = 20');
 
 -- ---- a table is gone
 SELECT attack('DROP TABLE typed');
