@@ -113,10 +113,20 @@ OBJS = \
 	src/rows/anchor.o \
 	src/rows/append_only.o \
 	src/rows/declare.o \
+	src/rows/foreign_key.o \
+	src/rows/kept_plan.o \
 	src/rows/move.o \
 	src/rows/plan_rules.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
+	src/rows/soft_delete.o \
+	src/rows/soft_delete_admin.o \
+	src/rows/soft_delete_check.o \
+	src/rows/soft_delete_children.o \
+	src/rows/soft_delete_declare.o \
+	src/rows/soft_delete_parent.o \
+	src/rows/soft_delete_plan.o \
+	src/rows/soft_delete_views.o \
 	src/rows/spread.o \
 	src/rules/add_column.o \
 	src/rules/allowance.o \
@@ -149,7 +159,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl \
-	rows_append_only
+	rows_append_only rows_soft_delete
 REGRESS_OPTS =
 
 ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap

@@ -19,6 +19,7 @@ ig_rows_init(void)
 	ig_row_rule_init();
 	ig_plan_rules_install();
 	ig_spread_init();
+	ig_soft_delete_init();
 }
 
 char *
