@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 
 #include "platform/compat.h"
+#include "platform/inherit.h"
 #include "platform/text.h"
 #include "rows/move.h"
 #include "rows/soft_delete.h"
@@ -80,6 +81,7 @@ static void note_mark(const SoftDeleteTrigger *state, const IgMarkedRow *marked)
 static void check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted);
 static void check_deleted(IgRuleTrigger *trigger, TriggerData *td);
 static void check_restored(IgRuleTrigger *trigger, TriggerData *td);
+static Oid	declaring_table(Oid relid);
 static bool is_restored_by_us(const IgRuleTrigger *trigger, const TriggerData *td);
 static bool is_changed(const IgRuleTrigger *trigger, const TriggerData *td);
 static char *orphans_of_declared(const IgDeclaredTrigger *declared);
@@ -171,7 +173,7 @@ check_delete(IgRuleTrigger *trigger, TriggerData *td)
 static void
 refuse_delete(IgRuleTrigger *trigger)
 {
-	char	   *quoted = ig_soft_delete_quoted(trigger->relid);
+	char	   *quoted = ig_soft_delete_quoted(declaring_table(trigger->relid));
 	char	   *message = psprintf("cannot remove a row of soft-deleted table \"%s\"",
 								   ig_row_relation_text(trigger->relid));
 
@@ -280,7 +282,7 @@ check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted)
 					  psprintf("Column \"%s\" is NULL, so that invariant_guard.soft_restore() could not bring it back.",
 							   ig_text_name(NameStr(trigger->columns[1].name))),
 					  psprintf("DELETE FROM %s fills it in; or set it to gen_random_uuid().",
-							   ig_soft_delete_quoted(trigger->relid)));
+							   ig_soft_delete_quoted(declaring_table(trigger->relid))));
 	if (state->has_children)
 	{
 		marked.tid = &td->tg_newtuple->t_self;
@@ -341,7 +343,7 @@ check_restored(IgRuleTrigger *trigger, TriggerData *td)
 							   ig_row_relation_text(trigger->relid)),
 					  "What was deleted together with it would stay deleted.",
 					  psprintf("SELECT invariant_guard.soft_restore(%s, operation); brings back all that one DELETE has marked.",
-							   quote_literal_cstr(ig_soft_delete_quoted(trigger->relid))));
+							   quote_literal_cstr(ig_soft_delete_quoted(declaring_table(trigger->relid)))));
 
 	/* of a row that moves, the INSERT is judged */
 	if (TRIGGER_FIRED_BEFORE(td->tg_event))
@@ -354,6 +356,17 @@ check_restored(IgRuleTrigger *trigger, TriggerData *td)
 		MemoryContextSwitchTo(old);
 	}
 	ig_soft_delete_parents_check(trigger, state->parents, td->tg_newslot);
+}
+
+/* For a partition the one above it that has the rule. */
+static Oid
+declaring_table(Oid relid)
+{
+	IgSoftDelete rule;
+	Oid			parent = ig_partition_parent(relid);
+
+	return OidIsValid(parent) && ig_soft_delete_of_table(parent, &rule) ?
+		declaring_table(parent) : relid;
 }
 
 static bool
