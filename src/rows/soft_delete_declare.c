@@ -50,7 +50,7 @@ static char *interval_option(FunctionCallInfo fcinfo, int arg);
 static void check_references(IgDeclaration *d, const Declared *declared);
 static void check_referring(IgDeclaration *d, const Declared *declared);
 static void not_applicable(IgDeclaration *d, const char *message, const char *detail,
-						   const char *hint) pg_attribute_noreturn();
+						   const char *hint);
 static void write_triggers(IgDeclaration *d, const Declared *declared);
 static char *change_condition(const Declared *declared);
 static IgDeclaration *declaration_of(Oid relid, IgRowRuleKind kind, const char *instance);
@@ -167,7 +167,6 @@ not_applicable(IgDeclaration *d, const char *message, const char *detail, const 
 			 detail ? errdetail("%s", detail) : 0,
 			 hint ? errhint("%s", hint) : 0,
 			 errtable(d->rel)));
-	pg_unreachable();
 }
 
 /*
