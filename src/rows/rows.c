@@ -28,6 +28,7 @@ ig_rows_init(void)
 	ig_audit_columns_init();
 	ig_commit_assertion_init();
 	ig_row_limit_init();
+	ig_soft_delete_init();
 }
 
 char *

@@ -1,0 +1,496 @@
+/*-------------------------------------------------------------------------
+ *
+ * soft_delete.c
+ *	  soft_delete(): a DELETE marks rows, and does not remove them.
+ *
+ * That a DELETE becomes an UPDATE is done in the plan, see soft_delete_plan.c.
+ * What reaches the trigger as a DELETE would remove a row: a cascade, MERGE, a
+ * plan that was made before the library was loaded.  It is refused, never
+ * skipped: a skipped row breaks cascades and moves between partitions.
+ *
+ * On the way of a soft delete itself is nothing but the WHEN clauses, and what
+ * it has to do for the rows that refer to it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "platform/compat.h"
+#include "platform/inherit.h"
+#include "platform/text.h"
+#include "rows/move.h"
+#include "rows/soft_delete.h"
+
+PG_FUNCTION_INFO_V1(ig_row_soft_delete);
+
+static void prepare(IgRuleTrigger *trigger, Relation rel);
+
+static const char *const options[] = {"children", "deleted_rows", "keep_at_least", NULL};
+static const char *const deleted_rows_words[] = {"open", "frozen", NULL};
+const char *const ig_soft_delete_children_words[] = {"restrict", "soft_cascade", "independent", NULL};
+
+static const IgRuleDefinition definition = {
+	.kind = IG_ROW_SOFT_DELETE,
+	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
+	IG_AFTER_ROW(IG_FIRES_UPDATE) | IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE),
+	.options = options,
+	.min_columns = 0,
+	.max_columns = 2,
+	.prepare = prepare,
+};
+
+typedef struct SoftDeleteTrigger
+{
+	IgSoftDelete rule;
+	bool		has_children;	/* it is this trigger that looks after them */
+	List	   *keys;			/* for ig_soft_delete_children */
+	List	   *parents;		/* for ig_soft_delete_parents_check */
+	bool		parents_known;
+} SoftDeleteTrigger;
+
+/*
+ * The row that was last about to be updated was marked by that; if it moves to
+ * another partition no AFTER trigger tells.  Belongs to what move.c noted.
+ */
+static struct
+{
+	bool		is_mark;
+	Datum		deleted;
+	pg_uuid_t	operation;
+	bool		operation_is_null;
+}			moving;
+
+IgSoftDeleteWork *ig_soft_delete_work = NULL;
+
+static void check_delete(IgRuleTrigger *trigger, TriggerData *td);
+static void refuse_delete(IgRuleTrigger *trigger);
+static bool is_purged(const IgRuleTrigger *trigger, const TriggerData *td);
+static void children_of_moving(IgRuleTrigger *trigger, TriggerData *td);
+static void check_update(IgRuleTrigger *trigger, TriggerData *td);
+static void note_mark(const SoftDeleteTrigger *state, const IgMarkedRow *marked);
+static void check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted);
+static void check_deleted(IgRuleTrigger *trigger, TriggerData *td);
+static void check_restored(IgRuleTrigger *trigger, TriggerData *td);
+static Oid	declaring_table(Oid relid);
+static bool is_restored_by_us(const IgRuleTrigger *trigger, const TriggerData *td);
+static bool is_changed(const IgRuleTrigger *trigger, const TriggerData *td);
+static char *orphans_of_declared(const IgDeclaredTrigger *declared);
+
+void
+ig_soft_delete_init(void)
+{
+	ig_soft_delete_plan_init();
+	ig_rule_check(IG_ROW_SOFT_DELETE, orphans_of_declared);
+}
+
+/*
+ * The columns: the time first, then the operation.
+ */
+static void
+prepare(IgRuleTrigger *trigger, Relation rel)
+{
+	SoftDeleteTrigger *state = palloc0(sizeof(SoftDeleteTrigger));
+	const TriggerDesc *desc = rel->trigdesc;
+	bool		is_row = false;
+
+	trigger->data = state;
+	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
+	{
+		if (desc->triggers[i].tgoid == trigger->tgoid)
+			is_row = TRIGGER_FOR_ROW(desc->triggers[i].tgtype);
+	}
+	if (!is_row)
+		return;
+
+	if (trigger->ncolumns < 1 ||
+		(trigger->columns[0].typid != TIMESTAMPTZOID && trigger->columns[0].typid != TIMESTAMPOID) ||
+		(trigger->ncolumns > 1 && trigger->columns[1].typid != UUIDOID))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("the columns of function invariant_guard.soft_delete() in table \"%s\" are not a timestamp and a uuid",
+						ig_row_relation_text(trigger->relid)),
+				 errhint("Use invariant_guard.add_soft_delete().")));
+	state->rule.deleted = trigger->columns[0].attnum;
+	state->rule.operation = trigger->ncolumns > 1 ? trigger->columns[1].attnum : 0;
+	state->rule.children = ig_rule_option_word(trigger, "children", ig_soft_delete_children_words,
+											   IG_CHILDREN_RESTRICT);
+	state->rule.frozen = ig_rule_option_word(trigger, "deleted_rows", deleted_rows_words, 0) == 1;
+	state->has_children = ig_rule_option(trigger, "children", NULL) != NULL &&
+		state->rule.children != IG_CHILDREN_INDEPENDENT;
+}
+
+/*
+ * invariant_guard.soft_delete(deleted_at [, operation] [, option=value ...]), a
+ * trigger function.
+ */
+Datum
+ig_row_soft_delete(PG_FUNCTION_ARGS)
+{
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	TriggerData *td = (TriggerData *) fcinfo->context;
+
+	if (trigger->passes)
+		return ig_rule_trigger_pass(td);
+
+	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
+		check_update(trigger, td);
+	else if (TRIGGER_FIRED_BY_DELETE(td->tg_event))
+		check_delete(trigger, td);
+	else
+		ig_row_refuse(trigger, trigger->relid, "soft-delete", NULL,
+					  psprintf("cannot truncate soft-deleted table \"%s\"",
+							   ig_row_relation_text(trigger->relid)),
+					  "TRUNCATE would remove rows for good, live ones among them.",
+					  "DELETE marks them; invariant_guard.purge() removes what has been marked for long enough.");
+	return ig_rule_trigger_pass(td);
+}
+
+/* ---- DELETE that was not turned into an UPDATE ---------------------------- */
+
+static void
+check_delete(IgRuleTrigger *trigger, TriggerData *td)
+{
+	if (is_purged(trigger, td))
+		return;
+	if (ig_move_is_delete(td))
+	{
+		children_of_moving(trigger, td);
+		return;
+	}
+	refuse_delete(trigger);
+}
+
+static void
+refuse_delete(IgRuleTrigger *trigger)
+{
+	char	   *quoted = ig_soft_delete_quoted(declaring_table(trigger->relid));
+	char	   *message = psprintf("cannot remove a row of soft-deleted table \"%s\"",
+								   ig_row_relation_text(trigger->relid));
+
+	if (InNoForceRLSOperation())
+		ig_row_refuse(trigger, trigger->relid, "soft-delete", NULL, message,
+					  "A foreign key cascades the DELETE of a row that this one refers to.",
+					  psprintf("Delete the rows of %s first, which marks them, or declare the other table soft-deleted too: SELECT invariant_guard.add_soft_delete(...);",
+							   quoted));
+	else if (ig_row_plan_unchecked())
+		ig_row_refuse(trigger, trigger->relid, "soft-delete", NULL, message,
+					  "The statement was planned before invariant_guard was loaded in this session, which is what turns DELETE into a mark.",
+					  "Run the statement again: the library is loaded now. To have it loaded from the start of each session, set session_preload_libraries or shared_preload_libraries.");
+	else
+		ig_row_refuse(trigger, trigger->relid, "soft-delete", NULL, message,
+					  "MERGE, a DELETE of a table above it that is not soft-deleted, and a plan that was made without invariant_guard remove rows, and do not mark them.",
+					  psprintf("DELETE FROM %s marks rows; invariant_guard.purge() removes what has been marked for long enough.",
+							   quoted));
+}
+
+/*
+ * Both types count microseconds.
+ */
+static bool
+is_purged(const IgRuleTrigger *trigger, const TriggerData *td)
+{
+	const IgSoftDeleteWork *work = ig_soft_delete_work;
+	const SoftDeleteTrigger *state = (const SoftDeleteTrigger *) trigger->data;
+	bool		is_live;
+	Datum		deleted;
+
+	if (work == NULL || !work->purges || !list_member_oid(work->relids, trigger->relid))
+		return false;
+	deleted = slot_getattr(td->tg_trigslot, state->rule.deleted, &is_live);
+	return !is_live && DatumGetTimestamp(deleted) <= DatumGetTimestamp(work->cutoff);
+}
+
+static void
+children_of_moving(IgRuleTrigger *trigger, TriggerData *td)
+{
+	SoftDeleteTrigger *state = (SoftDeleteTrigger *) trigger->data;
+	IgMarkedRow marked = {0};
+
+	if (!moving.is_mark || !state->has_children)
+		return;
+	marked.rel = td->tg_relation;
+	marked.tid = &td->tg_trigtuple->t_self;
+	marked.row = td->tg_trigslot;
+	marked.deleted = moving.deleted;
+	marked.operation = UUIDPGetDatum(&moving.operation);
+	marked.operation_is_null = moving.operation_is_null;
+	ig_soft_delete_children(trigger, &state->rule, &marked, &state->keys);
+}
+
+/* ---- UPDATE --------------------------------------------------------------- */
+
+static void
+check_update(IgRuleTrigger *trigger, TriggerData *td)
+{
+	SoftDeleteTrigger *state = (SoftDeleteTrigger *) trigger->data;
+	bool		was_live;
+	bool		is_live;
+	Datum		deleted;
+
+	if (TRIGGER_FIRED_BEFORE(td->tg_event))
+	{
+		ig_move_note(td);
+		moving.is_mark = false;
+	}
+
+	(void) slot_getattr(td->tg_trigslot, state->rule.deleted, &was_live);
+	deleted = slot_getattr(td->tg_newslot, state->rule.deleted, &is_live);
+	if (!was_live)
+		check_deleted(trigger, td);
+	else if (!is_live)
+		check_mark(trigger, td, deleted);
+}
+
+/*
+ * A row that was live is marked, by DELETE or by an UPDATE that says so.
+ */
+static void
+check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted)
+{
+	SoftDeleteTrigger *state = (SoftDeleteTrigger *) trigger->data;
+	IgMarkedRow marked = {0};
+
+	marked.rel = td->tg_relation;
+	marked.row = td->tg_newslot;
+	marked.deleted = deleted;
+	marked.operation_is_null = true;
+	if (state->rule.operation != 0)
+		marked.operation = slot_getattr(td->tg_newslot, state->rule.operation,
+										&marked.operation_is_null);
+
+	if (TRIGGER_FIRED_BEFORE(td->tg_event))
+	{
+		note_mark(state, &marked);
+		return;
+	}
+
+	if (state->rule.operation != 0 && marked.operation_is_null)
+		ig_row_refuse(trigger, trigger->relid, "soft-delete",
+					  NameStr(trigger->columns[1].name),
+					  psprintf("a row of \"%s\" is marked as deleted, but not with the operation that did it",
+							   ig_row_relation_text(trigger->relid)),
+					  psprintf("Column \"%s\" is NULL, so that invariant_guard.soft_restore() could not bring it back.",
+							   ig_text_name(NameStr(trigger->columns[1].name))),
+					  psprintf("DELETE FROM %s fills it in; or set it to gen_random_uuid().",
+							   ig_soft_delete_quoted(declaring_table(trigger->relid))));
+	if (state->has_children)
+	{
+		marked.tid = &td->tg_newtuple->t_self;
+		ig_soft_delete_children(trigger, &state->rule, &marked, &state->keys);
+	}
+}
+
+static void
+note_mark(const SoftDeleteTrigger *state, const IgMarkedRow *marked)
+{
+	moving.is_mark = true;
+	moving.deleted = marked->deleted;
+	moving.operation_is_null = marked->operation_is_null;
+	if (!marked->operation_is_null)
+		moving.operation = *DatumGetUUIDP(marked->operation);
+}
+
+static void
+check_deleted(IgRuleTrigger *trigger, TriggerData *td)
+{
+	SoftDeleteTrigger *state = (SoftDeleteTrigger *) trigger->data;
+	bool		is_live;
+
+	(void) slot_getattr(td->tg_newslot, state->rule.deleted, &is_live);
+	if (is_live)
+	{
+		check_restored(trigger, td);
+		return;
+	}
+	if (is_changed(trigger, td))
+		ig_row_refuse(trigger, trigger->relid, "soft-delete-restore",
+					  NameStr(trigger->columns[0].name),
+					  psprintf("cannot change when or by what a row of \"%s\" was deleted",
+							   ig_row_relation_text(trigger->relid)),
+					  "Restoring and purging go by it.", NULL);
+	else if (state->rule.frozen)
+		ig_row_refuse(trigger, trigger->relid, "soft-delete-restore", NULL,
+					  psprintf("cannot change a deleted row of \"%s\"",
+							   ig_row_relation_text(trigger->relid)),
+					  "The rule was declared with deleted_rows => 'frozen'.",
+					  "Restore the row first: SELECT invariant_guard.soft_restore(...);");
+}
+
+/*
+ * Without an operation soft_restore() cannot tell what to bring back; there a
+ * plain UPDATE does.
+ */
+static void
+check_restored(IgRuleTrigger *trigger, TriggerData *td)
+{
+	SoftDeleteTrigger *state = (SoftDeleteTrigger *) trigger->data;
+	MemoryContext old;
+
+	if (state->rule.operation != 0 && !is_restored_by_us(trigger, td))
+		ig_row_refuse(trigger, trigger->relid, "soft-delete-restore",
+					  NameStr(trigger->columns[0].name),
+					  psprintf("cannot bring back a deleted row of \"%s\" by UPDATE",
+							   ig_row_relation_text(trigger->relid)),
+					  "What was deleted together with it would stay deleted.",
+					  psprintf("SELECT invariant_guard.soft_restore(%s, operation); brings back all that one DELETE has marked.",
+							   quote_literal_cstr(ig_soft_delete_quoted(declaring_table(trigger->relid)))));
+
+	/* of a row that moves, the INSERT is judged */
+	if (TRIGGER_FIRED_BEFORE(td->tg_event))
+		return;
+	if (!state->parents_known)
+	{
+		old = MemoryContextSwitchTo(trigger->context);
+		state->parents = ig_soft_delete_parents_prepare(td->tg_relation, NIL);
+		state->parents_known = true;
+		MemoryContextSwitchTo(old);
+	}
+	ig_soft_delete_parents_check(trigger, state->parents, td->tg_newslot);
+}
+
+/* For a partition the one above it that has the rule. */
+static Oid
+declaring_table(Oid relid)
+{
+	IgSoftDelete rule;
+	Oid			parent = ig_partition_parent(relid);
+
+	return OidIsValid(parent) && ig_soft_delete_of_table(parent, &rule) ?
+		declaring_table(parent) : relid;
+}
+
+static bool
+is_restored_by_us(const IgRuleTrigger *trigger, const TriggerData *td)
+{
+	const IgSoftDeleteWork *work = ig_soft_delete_work;
+	const SoftDeleteTrigger *state = (const SoftDeleteTrigger *) trigger->data;
+	bool		isnull;
+	Datum		operation;
+
+	if (work == NULL || work->purges || !list_member_oid(work->relids, trigger->relid))
+		return false;
+	operation = slot_getattr(td->tg_trigslot, state->rule.operation, &isnull);
+	return !isnull && memcmp(DatumGetUUIDP(operation), work->operation, UUID_LEN) == 0;
+}
+
+static bool
+is_changed(const IgRuleTrigger *trigger, const TriggerData *td)
+{
+	for (int i = 0; i < trigger->ncolumns; i++)
+	{
+		const IgRuleColumn *column = &trigger->columns[i];
+		bool		nulls[2];
+		Datum		old = slot_getattr(td->tg_trigslot, column->attnum, &nulls[0]);
+		Datum		new = slot_getattr(td->tg_newslot, column->attnum, &nulls[1]);
+
+		if (nulls[0] != nulls[1] ||
+			(!nulls[0] && !datum_image_eq(old, new, column->typbyval, column->typlen)))
+			return true;
+	}
+	return false;
+}
+
+/* ---- the rule as it is declared ------------------------------------------- */
+
+bool
+ig_soft_delete_declares(const Trigger *trigger)
+{
+	return TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
+		TRIGGER_FOR_DELETE(trigger->tgtype) && trigger->tgenabled != TRIGGER_DISABLED;
+}
+
+/*
+ * As rule_trigger.c reads it; what is wrong with a trigger that was written by
+ * hand it says when it fires.
+ */
+bool
+ig_soft_delete_of(Relation rel, IgSoftDelete *rule)
+{
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		const IgRowRule *kind;
+		List	   *columns;
+
+		if (!ig_soft_delete_declares(trigger))
+			continue;
+		kind = ig_row_rule_of_function(trigger->tgfoid);
+		if (kind == NULL || kind->kind != IG_ROW_SOFT_DELETE)
+			continue;
+
+		memset(rule, 0, sizeof(IgSoftDelete));
+		columns = ig_row_rule_anchored(trigger->tgqual);
+		for (int j = 0; j < trigger->tgnargs; j++)
+		{
+			const char *arg = trigger->tgargs[j];
+
+			if (strcmp(arg, "children=soft_cascade") == 0)
+				rule->children = IG_CHILDREN_SOFT_CASCADE;
+			else if (strcmp(arg, "children=independent") == 0)
+				rule->children = IG_CHILDREN_INDEPENDENT;
+			else if (strcmp(arg, "deleted_rows=frozen") == 0)
+				rule->frozen = true;
+			else if (strncmp(arg, "keep_at_least=", 14) == 0)
+				rule->keep = arg + 14;
+			else if (strchr(arg, '=') == NULL && trigger->tgqual == NULL)
+				columns = lappend_int(columns, get_attnum(RelationGetRelid(rel), arg));
+		}
+		rule->deleted = list_length(columns) > 0 ? linitial_int(columns) : 0;
+		rule->operation = list_length(columns) > 1 ? lsecond_int(columns) : 0;
+		return rule->deleted > 0;
+	}
+	return false;
+}
+
+bool
+ig_soft_delete_of_table(Oid relid, IgSoftDelete *rule)
+{
+	Relation	rel = RelationIdGetRelation(relid);
+	bool		found;
+
+	if (!RelationIsValid(rel))
+		return false;
+	found = ig_soft_delete_of(rel, rule);
+	if (found && rule->keep != NULL)
+		rule->keep = pstrdup(rule->keep);
+	RelationClose(rel);
+	return found;
+}
+
+char *
+ig_soft_delete_quoted(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+/*
+ * For check_rules(); of the triggers the one for DELETE answers.
+ */
+static char *
+orphans_of_declared(const IgDeclaredTrigger *declared)
+{
+	IgSoftDelete rule;
+	Relation	rel;
+	char	   *query = NULL;
+
+	if (!TRIGGER_FOR_DELETE(declared->type) || OidIsValid(declared->parent))
+		return NULL;
+	rel = RelationIdGetRelation(declared->relid);
+	if (!RelationIsValid(rel))
+		return NULL;
+	if (ig_soft_delete_of(rel, &rule) && rule.children != IG_CHILDREN_INDEPENDENT)
+		query = ig_soft_delete_orphans(rel, &rule);
+	RelationClose(rel);
+	return query;
+}
