@@ -415,6 +415,15 @@ UPDATE sp SET id = 2 WHERE id = 1;
 UPDATE sp SET id = 2 WHERE id = 1 AND version = 1 RETURNING tableoid::regclass, version;
 UPDATE sp_2 SET note = 'x';
 UPDATE sp_2 SET note = 'x' WHERE version = 2 RETURNING version;
+-- a partition that keeps its rules has them twice
+CREATE TABLE ke (id int, note text, version int NOT NULL DEFAULT 0) PARTITION BY LIST (id);
+CREATE TABLE ke_1 PARTITION OF ke FOR VALUES IN (1);
+SELECT invariant_guard.add_optimistic_lock('ke', protocol => 'echo', unversioned => 'reject');
+SELECT invariant_guard.keep_rules('ke_1');
+INSERT INTO ke VALUES (1, 'a');
+UPDATE ke SET note = 'b', version = 0 WHERE version = 0 RETURNING version;
+UPDATE ke_1 SET note = 'b', version = 1 WHERE version = 1 RETURNING version;
+UPDATE ke SET note = 'b', version = 1 WHERE version = 2 RETURNING version;
 -- statements of a trigger that a foreign key's query fires
 CREATE TABLE p2 (id int PRIMARY KEY);
 CREATE TABLE c2 (p int REFERENCES p2 ON DELETE CASCADE);
