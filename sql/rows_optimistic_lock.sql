@@ -188,6 +188,24 @@ UPDATE old SET version = 2 WHERE id = 3;
 UPDATE old SET version = 1 WHERE id = 3 AND version IS NULL RETURNING version;
 UPDATE old SET version = NULL WHERE id = 4;
 
+-- wherever the column is in the row
+CREATE TABLE shapes (c "char", b bool, t text, s smallint, n numeric, v bigint, a int[], z text);
+INSERT INTO shapes VALUES ('c', true, 'abc', 1, 1.5, 1, '{1,2}', 'z'), (NULL, NULL, NULL, 1, NULL, 1, NULL, NULL),
+	('d', NULL, repeat('x', 300), 1, 1, 1, '{}', NULL);
+SELECT invariant_guard.add_optimistic_lock('shapes', 's');
+CREATE TRIGGER by_hand BEFORE UPDATE ON shapes FOR EACH ROW EXECUTE FUNCTION invariant_guard.optimistic_lock('v');
+UPDATE shapes SET z = 'y';
+SELECT c, b, length(t), s, n, v, a, z FROM shapes ORDER BY 3;
+UPDATE shapes SET t = NULL, s = s + 1;
+SELECT c, b, length(t), s, n, v, a, z FROM shapes ORDER BY n;
+CREATE TABLE grown (id int);
+INSERT INTO grown VALUES (1);
+ALTER TABLE grown ADD COLUMN version int NOT NULL DEFAULT 3;
+SELECT invariant_guard.add_optimistic_lock('grown');
+UPDATE grown SET version = 1;
+UPDATE grown SET id = 2 RETURNING version;
+UPDATE grown SET id = 2 RETURNING version;
+
 -- partitions two levels deep, other attribute numbers, moves
 CREATE TABLE acc (k int, id int, note text, version int NOT NULL DEFAULT 0, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
 CREATE TABLE acc_1 (version int NOT NULL DEFAULT 0, gone text, note text, id int NOT NULL, k int NOT NULL);
