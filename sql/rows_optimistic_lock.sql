@@ -351,7 +351,8 @@ MERGE INTO strict USING stage ON strict.id = stage.id AND strict.version = stage
 MERGE INTO strict USING stage ON strict.id = stage.id WHEN MATCHED AND strict.version = stage.version + 19 THEN UPDATE SET note = strict.note || 'm' WHEN NOT MATCHED THEN INSERT VALUES (9);
 UPDATE strict SET seen = 7 WHERE id = 1 RETURNING seen, version;
 UPDATE strict_view SET note = 'v' WHERE id = 1 AND rev = 21 RETURNING rev;
-DO $$ DECLARE read int = 22; BEGIN
+INSERT INTO strict_view VALUES (1, 'i', 22) ON CONFLICT (id) DO UPDATE SET note = EXCLUDED.note WHERE strict_view.rev = EXCLUDED.rev RETURNING rev;
+DO $$ DECLARE read int = 23; BEGIN
 	UPDATE ol.strict SET note = 'p' WHERE id = 1 AND version = read;
 	RAISE NOTICE 'found %', FOUND;
 END $$;
@@ -380,6 +381,24 @@ INSERT INTO strict VALUES (1, 'i') ON CONFLICT (id) DO UPDATE SET note = EXCLUDE
 MERGE INTO strict USING stage ON strict.id = stage.id WHEN MATCHED THEN UPDATE SET note = 'm';
 MERGE INTO strict USING stage ON strict.id = stage.id WHEN MATCHED AND strict.version = stage.version THEN UPDATE SET note = 'm' WHEN MATCHED THEN UPDATE SET note = 'n';
 UPDATE strict_view SET note = 'v' WHERE id = 1;
+INSERT INTO strict_view VALUES (1, 'i', 22) ON CONFLICT (id) DO UPDATE SET note = EXCLUDED.note WHERE EXCLUDED.rev = 22;
+-- since 17: what has no partner is not held by the condition of the join
+DO $$ BEGIN
+	IF current_setting('server_version_num')::int < 170000 THEN
+		RAISE SQLSTATE 'IGV02';
+	END IF;
+	EXECUTE $m$MERGE INTO strict USING stage ON strict.id = stage.id AND strict.version = stage.version
+		WHEN NOT MATCHED BY SOURCE THEN UPDATE SET note = 'm'$m$;
+EXCEPTION WHEN SQLSTATE 'IGV02' THEN RAISE NOTICE 'refused';
+END $$;
+BEGIN;
+DO $$ BEGIN
+	IF current_setting('server_version_num')::int >= 170000 THEN
+		EXECUTE $m$MERGE INTO strict USING stage ON strict.id = stage.id + 99
+			WHEN NOT MATCHED BY SOURCE AND strict.version = 1 THEN UPDATE SET note = 'm'$m$;
+	END IF;
+END $$;
+ROLLBACK;
 UPDATE strict SET note = 'x', seen = 1 WHERE id = 1;
 WITH u AS (UPDATE strict SET note = 'x' WHERE id = 1 RETURNING version) SELECT * FROM u;
 DO $$ BEGIN UPDATE ol.strict SET note = 'p' WHERE id = 1; END $$;
