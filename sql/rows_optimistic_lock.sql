@@ -188,6 +188,24 @@ UPDATE old SET version = 2 WHERE id = 3;
 UPDATE old SET version = 1 WHERE id = 3 AND version IS NULL RETURNING version;
 UPDATE old SET version = NULL WHERE id = 4;
 
+-- wherever the column is in the row
+CREATE TABLE shapes (c "char", b bool, t text, s smallint, n numeric, v bigint, a int[], z text);
+INSERT INTO shapes VALUES ('c', true, 'abc', 1, 1.5, 1, '{1,2}', 'z'), (NULL, NULL, NULL, 1, NULL, 1, NULL, NULL),
+	('d', NULL, repeat('x', 300), 1, 1, 1, '{}', NULL);
+SELECT invariant_guard.add_optimistic_lock('shapes', 's');
+CREATE TRIGGER by_hand BEFORE UPDATE ON shapes FOR EACH ROW EXECUTE FUNCTION invariant_guard.optimistic_lock('v');
+UPDATE shapes SET z = 'y';
+SELECT c, b, length(t), s, n, v, a, z FROM shapes ORDER BY 3;
+UPDATE shapes SET t = NULL, s = s + 1;
+SELECT c, b, length(t), s, n, v, a, z FROM shapes ORDER BY n;
+CREATE TABLE grown (id int);
+INSERT INTO grown VALUES (1);
+ALTER TABLE grown ADD COLUMN version int NOT NULL DEFAULT 3;
+SELECT invariant_guard.add_optimistic_lock('grown');
+UPDATE grown SET version = 1;
+UPDATE grown SET id = 2 RETURNING version;
+UPDATE grown SET id = 2 RETURNING version;
+
 -- partitions two levels deep, other attribute numbers, moves
 CREATE TABLE acc (k int, id int, note text, version int NOT NULL DEFAULT 0, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
 CREATE TABLE acc_1 (version int NOT NULL DEFAULT 0, gone text, note text, id int NOT NULL, k int NOT NULL);
@@ -333,7 +351,8 @@ MERGE INTO strict USING stage ON strict.id = stage.id AND strict.version = stage
 MERGE INTO strict USING stage ON strict.id = stage.id WHEN MATCHED AND strict.version = stage.version + 19 THEN UPDATE SET note = strict.note || 'm' WHEN NOT MATCHED THEN INSERT VALUES (9);
 UPDATE strict SET seen = 7 WHERE id = 1 RETURNING seen, version;
 UPDATE strict_view SET note = 'v' WHERE id = 1 AND rev = 21 RETURNING rev;
-DO $$ DECLARE read int = 22; BEGIN
+INSERT INTO strict_view VALUES (1, 'i', 22) ON CONFLICT (id) DO UPDATE SET note = EXCLUDED.note WHERE strict_view.rev = EXCLUDED.rev RETURNING rev;
+DO $$ DECLARE read int = 23; BEGIN
 	UPDATE ol.strict SET note = 'p' WHERE id = 1 AND version = read;
 	RAISE NOTICE 'found %', FOUND;
 END $$;
@@ -362,6 +381,24 @@ INSERT INTO strict VALUES (1, 'i') ON CONFLICT (id) DO UPDATE SET note = EXCLUDE
 MERGE INTO strict USING stage ON strict.id = stage.id WHEN MATCHED THEN UPDATE SET note = 'm';
 MERGE INTO strict USING stage ON strict.id = stage.id WHEN MATCHED AND strict.version = stage.version THEN UPDATE SET note = 'm' WHEN MATCHED THEN UPDATE SET note = 'n';
 UPDATE strict_view SET note = 'v' WHERE id = 1;
+INSERT INTO strict_view VALUES (1, 'i', 22) ON CONFLICT (id) DO UPDATE SET note = EXCLUDED.note WHERE EXCLUDED.rev = 22;
+-- since 17: what has no partner is not held by the condition of the join
+DO $$ BEGIN
+	IF current_setting('server_version_num')::int < 170000 THEN
+		RAISE SQLSTATE 'IGV02';
+	END IF;
+	EXECUTE $m$MERGE INTO strict USING stage ON strict.id = stage.id AND strict.version = stage.version
+		WHEN NOT MATCHED BY SOURCE THEN UPDATE SET note = 'm'$m$;
+EXCEPTION WHEN SQLSTATE 'IGV02' THEN RAISE NOTICE 'refused';
+END $$;
+BEGIN;
+DO $$ BEGIN
+	IF current_setting('server_version_num')::int >= 170000 THEN
+		EXECUTE $m$MERGE INTO strict USING stage ON strict.id = stage.id + 99
+			WHEN NOT MATCHED BY SOURCE AND strict.version = 1 THEN UPDATE SET note = 'm'$m$;
+	END IF;
+END $$;
+ROLLBACK;
 UPDATE strict SET note = 'x', seen = 1 WHERE id = 1;
 WITH u AS (UPDATE strict SET note = 'x' WHERE id = 1 RETURNING version) SELECT * FROM u;
 DO $$ BEGIN UPDATE ol.strict SET note = 'p' WHERE id = 1; END $$;
@@ -415,6 +452,15 @@ UPDATE sp SET id = 2 WHERE id = 1;
 UPDATE sp SET id = 2 WHERE id = 1 AND version = 1 RETURNING tableoid::regclass, version;
 UPDATE sp_2 SET note = 'x';
 UPDATE sp_2 SET note = 'x' WHERE version = 2 RETURNING version;
+-- a partition that keeps its rules has them twice
+CREATE TABLE ke (id int, note text, version int NOT NULL DEFAULT 0) PARTITION BY LIST (id);
+CREATE TABLE ke_1 PARTITION OF ke FOR VALUES IN (1);
+SELECT invariant_guard.add_optimistic_lock('ke', protocol => 'echo', unversioned => 'reject');
+SELECT invariant_guard.keep_rules('ke_1');
+INSERT INTO ke VALUES (1, 'a');
+UPDATE ke SET note = 'b', version = 0 WHERE version = 0 RETURNING version;
+UPDATE ke_1 SET note = 'b', version = 1 WHERE version = 1 RETURNING version;
+UPDATE ke SET note = 'b', version = 1 WHERE version = 2 RETURNING version;
 -- statements of a trigger that a foreign key's query fires
 CREATE TABLE p2 (id int PRIMARY KEY);
 CREATE TABLE c2 (p int REFERENCES p2 ON DELETE CASCADE);

@@ -16,6 +16,7 @@
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
+#include "common/hashfn.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
@@ -23,6 +24,7 @@
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "model/row_rule.h"
@@ -60,6 +62,23 @@ typedef struct KnownFunction
 
 static HTAB *known_functions = NULL;
 
+/*
+ * What was read from WHEN clauses: a trigger asks once a statement, and reading
+ * is dear.  By the clause's text, so that nothing but a function in it can
+ * make it untrue.
+ */
+typedef struct KnownClause
+{
+	uint32		hash;			/* hash key */
+	char	   *qual;
+	List	   *attnums;
+} KnownClause;
+
+#define MAX_KNOWN_CLAUSES	1000
+
+static HTAB *known_clauses = NULL;
+static MemoryContext clauses_context = NULL;
+
 typedef struct AnchorWalk
 {
 	bool		anchors_only;
@@ -71,6 +90,8 @@ typedef struct AnchorWalk
 static void functions_changed(Datum arg, int cacheid, uint32 hashvalue);
 static const KnownFunction *known_function(Oid funcid);
 static void recognize(KnownFunction *known);
+static void forget_clauses(void);
+static void remember_clause(uint32 hash, const char *qual, const List *attnums);
 static bool collect_columns(Node *node, AnchorWalk *walk);
 static List *scan_triggers(Oid index, ScanKey key, int nkeys);
 static IgDeclaredTrigger *declared_of(HeapTuple tuple, TupleDesc desc);
@@ -90,6 +111,7 @@ functions_changed(Datum arg, int cacheid, uint32 hashvalue)
 	HASH_SEQ_STATUS status;
 	KnownFunction *known;
 
+	forget_clauses();
 	if (known_functions == NULL)
 		return;
 	hash_seq_init(&status, known_functions);
@@ -200,10 +222,65 @@ List *
 ig_row_rule_anchored(const char *qual)
 {
 	AnchorWalk	walk = {.anchors_only = true};
+	const KnownClause *known;
+	uint32		hash;
 
-	if (qual != NULL)
-		(void) collect_columns((Node *) stringToNode(qual), &walk);
+	if (qual == NULL)
+		return NIL;
+	hash = hash_bytes((const unsigned char *) qual, strlen(qual));
+	known = known_clauses == NULL ? NULL :
+		(const KnownClause *) hash_search(known_clauses, &hash, HASH_FIND, NULL);
+	if (known != NULL && strcmp(known->qual, qual) == 0)
+		return list_copy(known->attnums);
+
+	(void) collect_columns((Node *) stringToNode(qual), &walk);
+	remember_clause(hash, qual, walk.attnums);
 	return walk.attnums;
+}
+
+/* Also when there are too many of them. */
+static void
+forget_clauses(void)
+{
+	known_clauses = NULL;
+	if (clauses_context != NULL)
+		MemoryContextReset(clauses_context);
+}
+
+static void
+remember_clause(uint32 hash, const char *qual, const List *attnums)
+{
+	MemoryContext old;
+	KnownClause *known;
+	KnownClause kept;
+	bool		is_known;
+
+	if (known_clauses != NULL && hash_get_num_entries(known_clauses) >= MAX_KNOWN_CLAUSES)
+		forget_clauses();
+	if (clauses_context == NULL)
+		clauses_context = AllocSetContextCreate(TopMemoryContext,
+												"invariant_guard WHEN clauses",
+												ALLOCSET_DEFAULT_SIZES);
+	if (known_clauses == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(uint32);
+		ctl.entrysize = sizeof(KnownClause);
+		ctl.hcxt = clauses_context;
+		known_clauses = hash_create("invariant_guard WHEN clauses", 64, &ctl,
+									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+
+	old = MemoryContextSwitchTo(clauses_context);
+	kept.hash = hash;
+	kept.qual = pstrdup(qual);
+	kept.attnums = list_copy(attnums);
+	MemoryContextSwitchTo(old);
+
+	/* one of the same hash gives way */
+	known = (KnownClause *) hash_search(known_clauses, &hash, HASH_ENTER, &is_known);
+	*known = kept;
 }
 
 List *

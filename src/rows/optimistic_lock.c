@@ -14,6 +14,7 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "access/tupmacs.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
@@ -58,8 +59,10 @@ typedef struct VersionRule
 {
 	AttrNumber	attnum;
 	Oid			typid;
+	int16		typlen;			/* 0 if not passed by value */
 	Protocol	protocol;
 	bool		wants_good_plan;	/* and has not asked for it yet */
+	bool		is_copy;		/* an earlier trigger of the table does it */
 	Bitmapset  *excluded;		/* attribute numbers */
 } VersionRule;
 
@@ -85,6 +88,7 @@ static const IgRuleDefinition definition = {
 
 static Version version_of(const VersionRule *rule, TupleTableSlot *slot);
 static bool is_version_type(Oid typid);
+static bool is_copy(const IgRuleTrigger *trigger, Relation rel);
 static Version next_version(const VersionRule *rule, const IgRuleTrigger *trigger,
 							Version version);
 static bool is_fresh(const VersionRule *rule, Version old, Version sent);
@@ -92,7 +96,10 @@ static void refuse_stale(IgRuleTrigger *trigger, Version old, Version sent);
 static char *version_text(Version version);
 static bool only_excluded_changed(const VersionRule *rule, const TriggerData *td);
 static bool is_same(Datum a, Datum b, bool typbyval, int16 typlen);
+static inline bool is_uncounted(const VersionRule *rule, const TriggerData *td);
 static HeapTuple with_version(const VersionRule *rule, const TriggerData *td, Version wanted);
+static Datum datum_of(const VersionRule *rule, Version version);
+static char *place_of(HeapTuple tuple, TupleDesc desc, int attnum);
 static char *check_query(const IgDeclaredTrigger *declared);
 static void check_version_column(IgDeclaration *d, Form_pg_attribute attr);
 
@@ -111,11 +118,13 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 
 	rule->attnum = column->attnum;
 	rule->typid = column->typid;
+	rule->typlen = column->typbyval ? column->typlen : 0;
 	rule->protocol = ig_rule_option_word(trigger, "protocol", protocols, PROTOCOL_INCREMENT);
 	rule->wants_good_plan = ig_rule_option_word(trigger, "unversioned", unversioned_words,
 												UNVERSIONED_BUMP) == UNVERSIONED_REJECT;
 	for (int i = 1; i < trigger->ncolumns; i++)
 		rule->excluded = bms_add_member(rule->excluded, trigger->columns[i].attnum);
+	rule->is_copy = is_copy(trigger, rel);
 	trigger->data = rule;
 
 	if (!is_version_type(rule->typid))
@@ -134,6 +143,31 @@ is_version_type(Oid typid)
 }
 
 /*
+ * A partition that keeps its rules has each twice: what the first has counted
+ * looks like what a client has sent to the second.
+ */
+static bool
+is_copy(const IgRuleTrigger *trigger, Relation rel)
+{
+	const Trigger *own = NULL;
+	const Trigger *same = NULL;
+
+	/* in the order in which they fire */
+	for (int i = 0; i < rel->trigdesc->numtriggers && own == NULL; i++)
+	{
+		const Trigger *tg = &rel->trigdesc->triggers[i];
+		const IgRowRule *rule = ig_row_rule_of_function(tg->tgfoid);
+
+		if (tg->tgoid == trigger->tgoid)
+			own = tg;
+		else if (rule != NULL && rule->kind == IG_ROW_OPTIMISTIC_LOCK &&
+				 TRIGGER_FOR_UPDATE(tg->tgtype) && ig_trigger_fires_here(tg))
+			same = tg;
+	}
+	return own != NULL && same != NULL && ig_rule_mark(own, rel) == ig_rule_mark(same, rel);
+}
+
+/*
  * invariant_guard.optimistic_lock(), a trigger function.  The first column is
  * the version; changes that are confined to the further ones do not count.
  */
@@ -144,11 +178,9 @@ ig_row_optimistic_lock(PG_FUNCTION_ARGS)
 	TriggerData *td = (TriggerData *) fcinfo->context;
 	VersionRule *rule = (VersionRule *) trigger->data;
 	Version		old;
-	Version		sent;
 	Version		wanted;
-	bool		is_stated;
 
-	if (trigger->passes)
+	if (trigger->passes || rule->is_copy)
 		return PointerGetDatum(td->tg_newtuple);
 	if (rule->wants_good_plan)
 	{
@@ -157,26 +189,36 @@ ig_row_optimistic_lock(PG_FUNCTION_ARGS)
 	}
 
 	old = version_of(rule, td->tg_trigslot);
-	sent = version_of(rule, td->tg_newslot);
-	is_stated = bms_is_member(rule->attnum - FirstLowInvalidHeapAttributeNumber,
-							  td->tg_updatedcols);
-
-	if (is_stated && !is_fresh(rule, old, sent))
+	if (bms_is_member(rule->attnum - FirstLowInvalidHeapAttributeNumber, td->tg_updatedcols))
 	{
-		/* where that is let pass, the version goes on from where it is */
-		refuse_stale(trigger, old, sent);
+		Version		sent = version_of(rule, td->tg_newslot);
+
+		/* where a stale one is let pass, the version goes on from where it is */
+		if (!is_fresh(rule, old, sent))
+			refuse_stale(trigger, old, sent);
+		else if (rule->protocol == PROTOCOL_INCREMENT)
+			return PointerGetDatum(td->tg_newtuple);
+		else if (is_uncounted(rule, td))
+			return PointerGetDatum(td->tg_newtuple);
 		wanted = next_version(rule, trigger, old);
 	}
-	else if (is_stated && rule->protocol == PROTOCOL_INCREMENT)
-		return PointerGetDatum(td->tg_newtuple);
-	else if (rule->excluded != NULL && only_excluded_changed(rule, td))
-		wanted = old;
-	else
+	else if (!is_uncounted(rule, td))
 		wanted = next_version(rule, trigger, old);
+	else
+	{
+		Version		present = version_of(rule, td->tg_newslot);
 
-	if (wanted.number == sent.number && wanted.isnull == sent.isnull)
-		return PointerGetDatum(td->tg_newtuple);
+		if (present.number == old.number && present.isnull == old.isnull)
+			return PointerGetDatum(td->tg_newtuple);
+		wanted = old;
+	}
 	return PointerGetDatum(with_version(rule, td, wanted));
+}
+
+static inline bool
+is_uncounted(const VersionRule *rule, const TriggerData *td)
+{
+	return rule->excluded != NULL && only_excluded_changed(rule, td);
 }
 
 static Version
@@ -319,16 +361,65 @@ is_same(Datum a, Datum b, bool typbyval, int16 typlen)
 	return datum_image_eq(a, b, typbyval, typlen);
 }
 
+/*
+ * The new row with this version in it.  Where there is one already, which is
+ * nearly always, it is written over in a copy; the server's own way is to take
+ * the row apart and to put it together again.
+ */
 static HeapTuple
 with_version(const VersionRule *rule, const TriggerData *td, Version wanted)
 {
+	TupleDesc	desc = RelationGetDescr(td->tg_relation);
+	HeapTuple	tuple;
+	char	   *place;
 	int			attnum = rule->attnum;
-	Datum		value = rule->typid == INT2OID ? Int16GetDatum((int16) wanted.number) :
-		rule->typid == INT4OID ? Int32GetDatum((int32) wanted.number) :
-		Int64GetDatum(wanted.number);
+	Datum		value;
 
-	return heap_modify_tuple_by_cols(td->tg_newtuple, RelationGetDescr(td->tg_relation), 1,
-									 &attnum, &value, &wanted.isnull);
+	if (rule->typlen > 0 && !wanted.isnull &&
+		attnum <= HeapTupleHeaderGetNatts(td->tg_newtuple->t_data) &&
+		!heap_attisnull(td->tg_newtuple, attnum, desc))
+	{
+		tuple = heap_copytuple(td->tg_newtuple);
+		place = place_of(tuple, desc, attnum);
+		store_att_byval(place, datum_of(rule, wanted), rule->typlen);
+		return tuple;
+	}
+
+	value = datum_of(rule, wanted);
+	return heap_modify_tuple_by_cols(td->tg_newtuple, desc, 1, &attnum, &value,
+									 &wanted.isnull);
+}
+
+static Datum
+datum_of(const VersionRule *rule, Version version)
+{
+	return rule->typid == INT2OID ? Int16GetDatum((int16) version.number) :
+		rule->typid == INT4OID ? Int32GetDatum((int32) version.number) :
+		Int64GetDatum(version.number);
+}
+
+/*
+ * Where the column's value is in the tuple; it is there, and not null.
+ */
+static char *
+place_of(HeapTuple tuple, TupleDesc desc, int attnum)
+{
+	HeapTupleHeader header = tuple->t_data;
+	char	   *data = (char *) header + header->t_hoff;
+	bool		has_nulls = HeapTupleHasNulls(tuple);
+	long		offset = 0;
+
+	for (int i = 0;; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(desc, i);
+
+		if (has_nulls && att_isnull(i, header->t_bits))
+			continue;
+		offset = att_align_pointer(offset, attr->attalign, attr->attlen, data + offset);
+		if (i == attnum - 1)
+			return data + offset;
+		offset = att_addlength_pointer(offset, attr->attlen, data + offset);
+	}
 }
 
 /*

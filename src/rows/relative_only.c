@@ -122,7 +122,7 @@ visit(IgPlanVisit *visit)
 	if (attnums == NIL || !TRIGGER_FOR_UPDATE(visit->trigger->tgtype))
 		return;
 	mark = ig_rule_mark(visit->trigger, visit->target);
-	absolute = absolute_columns(visit, attnums);
+	absolute = ig_plan_visit_is_delete(visit) ? NIL : absolute_columns(visit, attnums);
 	visit->mark = absolute == NIL ? mark : IG_BAD_MARK(mark);
 
 	/* each has to be allowed by itself */

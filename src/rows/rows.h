@@ -45,6 +45,13 @@ typedef struct IgPlanVisit
 
 typedef void (*IgPlanVisitor) (IgPlanVisit *visit);
 
+/* Was the query a DELETE before a rule has made an UPDATE of it? */
+static inline bool
+ig_plan_visit_is_delete(const IgPlanVisit *visit)
+{
+	return visit->tag_is_delete != NULL && *visit->tag_is_delete;
+}
+
 /* In _PG_init; one for each kind. */
 extern void ig_plan_visitor(IgRowRuleKind kind, IgPlanVisitor visitor);
 

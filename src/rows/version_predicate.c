@@ -74,7 +74,7 @@ visit(IgPlanVisit *visit)
 	if (!is_reject(visit->trigger) || !begin(&wanted, visit))
 		return;
 	mark = ig_rule_mark(visit->trigger, visit->target);
-	if (all_updates_say(&wanted))
+	if (ig_plan_visit_is_delete(visit) || all_updates_say(&wanted))
 	{
 		visit->mark = mark;
 		return;
