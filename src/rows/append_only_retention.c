@@ -40,6 +40,7 @@
 
 #include "platform/compat.h"
 #include "platform/errcodes.h"
+#include "platform/inherit.h"
 #include "platform/owned.h"
 #include "platform/text.h"
 #include "rows/append_only.h"
@@ -250,6 +251,7 @@ static const IgDeclaredTrigger *
 retention_argument(FunctionCallInfo fcinfo, Oid *relid, LOCKMODE lock)
 {
 	const IgDeclaredTrigger *declared;
+	ListCell   *lc;
 
 	*relid = ig_table_argument(fcinfo);
 	ig_lock_owned_table(*relid, lock);
@@ -260,11 +262,16 @@ retention_argument(FunctionCallInfo fcinfo, Oid *relid, LOCKMODE lock)
 				 errmsg("table \"%s\" has no rule \"append-only\" with a retention",
 						ig_text_name(ig_table_name(*relid))),
 				 errdetail("Without one, nothing is ever removed.")));
-	if (OidIsValid(declared->parent))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("table \"%s\" is a partition", ig_text_name(ig_table_name(*relid))),
-				 errdetail("Its retention is that of the partitioned table.")));
+	foreach(lc, ig_parents_of(*relid))
+	{
+		if (OidIsValid(get_trigger_oid(lfirst_oid(lc), declared->name, true)))
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("the retention of table \"%s\" is that of \"%s\"",
+							ig_text_name(ig_table_name(*relid)),
+							ig_text_name(ig_table_name(lfirst_oid(lc)))),
+					 errdetail("It is a partition of it, or inherits from it.")));
+	}
 	return declared;
 }
 

@@ -150,5 +150,18 @@ is_refused($node, 'subscriber', q{
 is_refused($node, 'subscriber', q{UPDATE moves SET amount = 1;}, 'append-only', 'a session of the subscriber');
 passes($node, 'subscriber', 'DROP SUBSCRIPTION news', 'DROP SUBSCRIPTION');
 
+# ---- columns that are not stored
+if (major($node) >= 18)
+{
+	$node->safe_psql('books', q{CREATE TABLE virtual (id int PRIMARY KEY, amount int, twice int GENERATED ALWAYS AS (amount * 2) VIRTUAL,
+		reverses int, at timestamptz NOT NULL DEFAULT now())});
+	is(refusal($node, 'books', q{SELECT invariant_guard.add_append_only('virtual', 'reverses', '{twice}')}), 'IGR03',
+		'a virtual column is no amount');
+	is($node->safe_psql('books', q{SELECT invariant_guard.add_append_only('virtual');
+		INSERT INTO virtual VALUES (1, 5); SELECT number, row_count FROM invariant_guard.seal('virtual');
+		SELECT columns FROM virtual_seals; SELECT ok FROM invariant_guard.verify_seal('virtual')}),
+		"t\n1|1\n{id,amount,reverses,at}\nt", 'and is not sealed');
+}
+
 $node->stop;
 done_testing();
