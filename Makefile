@@ -159,7 +159,7 @@ REGRESS = gate settings labels status routes robust privileges lock_column lock_
 	rows_append_only rows_reversal rows_retention rows_seal
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap append_only_reversal append_only_seal append_only_attach
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap append_only_reversal append_only_retention append_only_seal append_only_attach
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)
