@@ -193,7 +193,7 @@ REGRESS = gate settings labels status routes robust privileges lock_column lock_
 	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit rows_reversal rows_retention rows_seal rows_soft_delete rows_soft_delete_tree
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order append_only_reversal append_only_seal append_only_attach soft_delete_children soft_delete_twice
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order append_only_reversal append_only_seal append_only_attach soft_delete_children soft_delete_twice append_only_retention
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

@@ -27,6 +27,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/fmgroids.h"
@@ -40,6 +41,7 @@
 
 #include "platform/compat.h"
 #include "platform/errcodes.h"
+#include "platform/inherit.h"
 #include "platform/owned.h"
 #include "platform/text.h"
 #include "rows/append_only.h"
@@ -70,6 +72,8 @@ static Interval *keep_of(const IgDeclaredTrigger *declared);
 static TimestampTz horizon_of(const Interval *keep);
 static const IgDeclaredTrigger *retention_argument(FunctionCallInfo fcinfo, Oid *relid,
 												   LOCKMODE lock);
+static int64 remove_guarded(Oid relid, const IgDeclaredTrigger *declared, bool sealed, int64 batch);
+static int64 remove_rows(Oid relid, const char *created, bool sealed, int64 batch);
 static int64 run(const char *sql, Oid type, Datum value);
 static int64 remove_plain(Oid relid, const char *created, int64 batch);
 static int64 remove_with_reversals(Oid relid, const char *created,
@@ -250,6 +254,7 @@ static const IgDeclaredTrigger *
 retention_argument(FunctionCallInfo fcinfo, Oid *relid, LOCKMODE lock)
 {
 	const IgDeclaredTrigger *declared;
+	ListCell   *lc;
 
 	*relid = ig_table_argument(fcinfo);
 	ig_lock_owned_table(*relid, lock);
@@ -260,11 +265,16 @@ retention_argument(FunctionCallInfo fcinfo, Oid *relid, LOCKMODE lock)
 				 errmsg("table \"%s\" has no rule \"append-only\" with a retention",
 						ig_text_name(ig_table_name(*relid))),
 				 errdetail("Without one, nothing is ever removed.")));
-	if (OidIsValid(declared->parent))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("table \"%s\" is a partition", ig_text_name(ig_table_name(*relid))),
-				 errdetail("Its retention is that of the partitioned table.")));
+	foreach(lc, ig_parents_of(*relid))
+	{
+		if (OidIsValid(get_trigger_oid(lfirst_oid(lc), declared->name, true)))
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("the retention of table \"%s\" is that of \"%s\"",
+							ig_text_name(ig_table_name(*relid)),
+							ig_text_name(ig_table_name(lfirst_oid(lc)))),
+					 errdetail("It is a partition of it, or inherits from it.")));
+	}
 	return declared;
 }
 
@@ -277,10 +287,8 @@ ig_sql_remove_expired(PG_FUNCTION_ARGS)
 {
 	Oid			relid;
 	const IgDeclaredTrigger *declared;
-	const IgDeclaredTrigger *reversal;
-	const char *created;
 	int64		batch = PG_ARGISNULL(1) ? DEFAULT_BATCH : PG_GETARG_INT32(1);
-	int64		removed = 0;
+	bool		sealed;
 
 	PreventCommandIfReadOnly("invariant_guard.remove_expired()");
 	if (batch < 1)
@@ -292,36 +300,64 @@ ig_sql_remove_expired(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("invariant_guard.remove_expired() must be called in READ COMMITTED"),
 				 errdetail("An older snapshot would miss a row that has just been reversed.")));
-	declared = retention_argument(fcinfo, &relid, RowExclusiveLock);
-	created = quote_identifier((const char *) linitial(declared->columns));
-	reversal = ig_append_only_trigger(relid, "amounts");
 
+	/*
+	 * With seals, no row is locked before it is known that it goes; the first
+	 * one may be made while we wait.
+	 */
+	relid = ig_table_argument(fcinfo);
+	sealed = OidIsValid(ig_seals_of(relid));
+	declared = retention_argument(fcinfo, &relid, sealed ? ShareRowExclusiveLock : RowExclusiveLock);
+	sealed = sealed || OidIsValid(ig_seals_of(relid));
+	if (sealed)
+	{
+		LockRelationOid(relid, ShareRowExclusiveLock);
+		(void) find_all_inheritors(relid, ShareRowExclusiveLock, NULL);
+	}
 	if (OidIsValid(removing.root))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("invariant_guard.remove_expired() is at work already")));
+	PG_RETURN_INT64(remove_guarded(relid, declared, sealed, batch));
+}
+
+/* Whatever happens, the triggers let nothing pass afterwards. */
+static int64
+remove_guarded(Oid relid, const IgDeclaredTrigger *declared, bool sealed, int64 batch)
+{
+	int64		removed;
+
 	PG_TRY();
 	{
-		const IgReversalColumns *columns = reversal ? ig_reversal_declared(reversal) : NULL;
-		int			nest;
-
-		removing.root = relid;
 		removing.horizon = horizon_of(keep_of(declared));
-		nest = ig_rows_spi_begin();
-		if (OidIsValid(ig_seals_of(relid)))
-			removed = ig_seal_remove(relid, created, columns, removing.horizon, batch);
-		else if (columns != NULL)
-			removed = remove_with_reversals(relid, created, columns, batch);
-		else
-			removed = remove_plain(relid, created, batch);
-		ig_rows_spi_end(nest);
+		removing.root = relid;
+		removed = remove_rows(relid, (const char *) linitial(declared->columns), sealed, batch);
 	}
 	PG_FINALLY();
 	{
 		removing.root = InvalidOid;
 	}
 	PG_END_TRY();
-	PG_RETURN_INT64(removed);
+	return removed;
+}
+
+static int64
+remove_rows(Oid relid, const char *created, bool sealed, int64 batch)
+{
+	const IgDeclaredTrigger *reversal = ig_append_only_trigger(relid, "amounts");
+	const IgReversalColumns *columns = reversal ? ig_reversal_declared(reversal) : NULL;
+	int			nest = ig_rows_spi_begin();
+	int64		removed;
+
+	created = quote_identifier(created);
+	if (sealed)
+		removed = ig_seal_remove(relid, created, columns, removing.horizon, batch);
+	else if (columns != NULL)
+		removed = remove_with_reversals(relid, created, columns, batch);
+	else
+		removed = remove_plain(relid, created, batch);
+	ig_rows_spi_end(nest);
+	return removed;
 }
 
 /*

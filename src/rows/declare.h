@@ -106,7 +106,7 @@ extern bool ig_declare_end(IgDeclaration *d);
 extern bool ig_declare_has(const IgDeclaration *d, const char *trigger_name);
 
 /* Raise: the rule is there with other columns or options. */
-extern void ig_declare_otherwise(IgDeclaration *d) pg_attribute_noreturn();
+extern void ig_declare_otherwise(IgDeclaration *d);
 
 /* Run a command by SPI; SPI_connect is done here.  Raises on failure. */
 extern void ig_declare_execute(const char *sql);

@@ -37,7 +37,7 @@
 
 #define HEADING			"invariant_guard seal 1"
 #define REMOVAL			"invariant_guard removal 1"
-#define ROWS_A_FETCH	1000
+#define ROWS_A_FETCH	100
 
 typedef struct SealHash
 {

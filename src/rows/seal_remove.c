@@ -6,7 +6,8 @@
  * A seal of which some rows are gone could not be verified.  So the rows of a
  * seal go together, the oldest seal first, and a record of that is chained to
  * the seals: verify_seal() then expects none of these rows.  What is not sealed
- * yet stays.
+ * yet stays.  The caller has locked the table against writers, one of whom may
+ * be about to reverse an expired row.
  *
  *-------------------------------------------------------------------------
  */

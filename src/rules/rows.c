@@ -30,7 +30,7 @@
 
 static const IgRule rules[] = {
 	ROW_RULE("append-only", ERRCODE_IG_APPEND_ONLY,
-			 "UPDATE, DELETE or TRUNCATE of a table that is only added to",
+			 "UPDATE, DELETE or TRUNCATE of a table that is only added to; a new row below what is sealed of it, or that says it was made at another time where rows are kept for a while",
 			 "a row that reverses the wrong one"),
 	ROW_RULE("append-only-reversal", ERRCODE_IG_APPEND_ONLY_REVERSAL,
 			 "a reversal that does not cancel the row it names, or one of a row that is reversed already",
