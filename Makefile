@@ -122,6 +122,8 @@ OBJS = \
 	src/rows/plan_rules.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
+	src/rows/snapshot_columns.o \
+	src/rows/snapshot_source.o \
 	src/rows/spread.o \
 	src/rules/add_column.o \
 	src/rules/allowance.o \

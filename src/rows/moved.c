@@ -31,6 +31,7 @@
 #include "rows/moved.h"
 
 PG_FUNCTION_INFO_V1(ig_anchor_leaves);
+PG_FUNCTION_INFO_V1(ig_anchor_is_moving);
 PG_FUNCTION_INFO_V1(ig_anchor_moved);
 PG_FUNCTION_INFO_V1(ig_anchor_moved_except);
 
@@ -54,6 +55,16 @@ ig_anchor_leaves(PG_FUNCTION_ARGS)
 {
 	ig_move_leaves(RELID(fcinfo), TID(fcinfo), KEY(fcinfo));
 	PG_RETURN_BOOL(true);
+}
+
+/*
+ * invariant_guard.is_moving() returns boolean: does the insert belong to a move
+ * of a row that leaves() noted?
+ */
+Datum
+ig_anchor_is_moving(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(ig_move_in_progress());
 }
 
 /*
