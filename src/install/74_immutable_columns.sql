@@ -6,9 +6,9 @@ RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'ig_anchor_leaves';
 
-CREATE FUNCTION invariant_guard.is_moving()
+CREATE FUNCTION invariant_guard.is_moving(relid pg_catalog.oid, "row" pg_catalog.tid)
 RETURNS pg_catalog.bool
-LANGUAGE C VOLATILE PARALLEL UNSAFE
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'ig_anchor_is_moving';
 
 CREATE FUNCTION invariant_guard.moved(key pg_catalog.text, relid pg_catalog.oid, "row" pg_catalog.tid, VARIADIC columns "any")
@@ -28,7 +28,7 @@ AS 'MODULE_PATHNAME', 'ig_anchor_moved_except';
 
 COMMENT ON FUNCTION invariant_guard.leaves(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) IS
 	'in the WHEN clause of a row rule: the row may be moving to another partition; always true';
-COMMENT ON FUNCTION invariant_guard.is_moving() IS
+COMMENT ON FUNCTION invariant_guard.is_moving(pg_catalog.oid, pg_catalog.tid) IS
 	'in the WHEN clause of a row rule: was the row moved from another partition?';
 COMMENT ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") IS
 	'in the WHEN clause of a row rule: was the row moved from another partition, and did any of the columns change?';
@@ -39,8 +39,8 @@ COMMENT ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid
 
 REVOKE ALL ON FUNCTION invariant_guard.leaves(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION invariant_guard.leaves(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) TO PUBLIC;
-REVOKE ALL ON FUNCTION invariant_guard.is_moving() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION invariant_guard.is_moving() TO PUBLIC;
+REVOKE ALL ON FUNCTION invariant_guard.is_moving(pg_catalog.oid, pg_catalog.tid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION invariant_guard.is_moving(pg_catalog.oid, pg_catalog.tid) TO PUBLIC;
 REVOKE ALL ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") TO PUBLIC;
 REVOKE ALL ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") FROM PUBLIC;

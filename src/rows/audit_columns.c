@@ -194,7 +194,7 @@ ig_row_audit_columns(PG_FUNCTION_ARGS)
 		ig_move_note(td);
 		return PointerGetDatum(stamp_update(trigger, td));
 	}
-	if (ig_move_in_progress())
+	if (ig_move_is_insert(td))
 		return PointerGetDatum(stamp_arrival(trigger, td));
 	return PointerGetDatum(stamp_insert(trigger, td));
 }

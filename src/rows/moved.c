@@ -58,13 +58,13 @@ ig_anchor_leaves(PG_FUNCTION_ARGS)
 }
 
 /*
- * invariant_guard.is_moving() returns boolean: does the insert belong to a move
- * of a row that leaves() noted?
+ * invariant_guard.is_moving(relid oid, row tid) returns boolean: does the insert
+ * belong to a move of a row that leaves() noted?
  */
 Datum
 ig_anchor_is_moving(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(ig_move_in_progress());
+	PG_RETURN_BOOL(ig_move_is_arrival(PG_GETARG_OID(0), (ItemPointer) PG_GETARG_POINTER(1)));
 }
 
 /*
@@ -151,8 +151,8 @@ ig_anchor_moved_except(PG_FUNCTION_ARGS)
 static bool
 is_watched_move(FunctionCallInfo fcinfo)
 {
-	return ig_move_in_progress() && !PG_ARGISNULL(0) && !PG_ARGISNULL(1) &&
-		!PG_ARGISNULL(2) && ig_move_has_rule(KEY(fcinfo));
+	return !PG_ARGISNULL(0) && !PG_ARGISNULL(1) && !PG_ARGISNULL(2) &&
+		ig_move_is_arrival(RELID(fcinfo), TID(fcinfo)) && ig_move_has_rule(KEY(fcinfo));
 }
 
 static AttrNumber

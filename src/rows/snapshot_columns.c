@@ -69,7 +69,7 @@ static void check_not_key(IgDeclaration *d, List *columns, const char *key);
 static List *source_names(FunctionCallInfo fcinfo, List *columns);
 static void check_source_columns(IgDeclaration *d, Oid source, List *columns, List *names);
 
-static const char *const option_names[] = {"key", "does", "keys", "source_columns", NULL};
+static const char *const option_names[] = {"key", "does", "keys", "source_columns", "source", NULL};
 
 static const IgRuleDefinition definition = {
 	.kind = IG_ROW_SNAPSHOT_COLUMNS,
@@ -162,7 +162,7 @@ fill(IgRuleTrigger *trigger, const TriggerData *td)
 	int		   *attnums;
 	int			missing = 0;
 
-	if (!TRIGGER_FIRED_BEFORE(td->tg_event) || ig_move_in_progress() ||
+	if (!TRIGGER_FIRED_BEFORE(td->tg_event) || ig_move_is_insert(td) ||
 		SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA)
 		return td->tg_trigtuple;
 	for (int i = 0; i < n; i++)
@@ -262,6 +262,7 @@ ig_sql_add_snapshot_columns(PG_FUNCTION_ARGS)
 	List	   *names = ig_declare_names(fcinfo, 1, "snapshot");
 	List	   *columns = ig_fixed_columns(d, names, "snapshot");
 	Oid			source = PG_ARGISNULL(2) ? InvalidOid : PG_GETARG_OID(2);
+	List	   *options;
 
 	if (PG_ARGISNULL(5))
 		ereport(ERROR,
@@ -273,7 +274,11 @@ ig_sql_add_snapshot_columns(PG_FUNCTION_ARGS)
 				 errmsg("source_columns, foreign_key and verify need a source")));
 
 	d->instance = ig_fixed_instance(d, columns, NULL);
-	ig_fixed_declare(d, columns, NULL, ig_declare_option(NIL, "key", d->instance));
+	options = ig_declare_option(NIL, "key", d->instance);
+	/* says to a second declaration whether it is the same */
+	options = ig_declare_option(options, "source", !OidIsValid(source) ? NULL :
+								PG_GETARG_BOOL(5) ? "verified" : "copied");
+	ig_fixed_declare(d, columns, NULL, options);
 	if (OidIsValid(source))
 		declare_source(d, fcinfo, source, names, PG_GETARG_BOOL(5));
 	PG_RETURN_BOOL(ig_declare_end(d));
@@ -313,7 +318,7 @@ declare_source(IgDeclaration *d, FunctionCallInfo fcinfo, Oid source, List *colu
 					   ig_declare_option(list_copy(options), "does", "fill"));
 	if (with_verify)
 		ig_declare_trigger(d, "verify", "AFTER INSERT", true,
-						   psprintf("%s AND NOT invariant_guard.is_moving()", uses),
+						   psprintf("%s AND NOT invariant_guard.is_moving(new.tableoid, new.ctid)", uses),
 						   ig_declare_option(list_copy(options), "does", "verify"));
 }
 
