@@ -159,7 +159,7 @@ REGRESS = gate settings labels status routes robust privileges lock_column lock_
 	rows_append_only rows_immutable_columns rows_frozen_rows rows_snapshot_columns rows_audit_columns
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap frozen_rows_waits immutable_columns_race
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

@@ -293,6 +293,17 @@ DELETE FROM wrong;
 ROLLBACK;
 SELECT invariant_guard.immutable_columns();
 
+-- what stands in the WHEN clauses does nothing elsewhere
+SELECT invariant_guard.leaves('k', tableoid, ctid) FROM orders;
+SELECT invariant_guard.leaves('k', 'pg_authid'::regclass, '(0,1)');
+SELECT invariant_guard.moved('k', o.tableoid, o.ctid, o.note) FROM orders o JOIN bills b USING (id);
+SELECT invariant_guard.moved_except('k', 'pg_class'::regclass, '(0,1)');
+SELECT invariant_guard.is_moving(1, '(0,1)');
+UPDATE orders SET note = 'x' WHERE invariant_guard.leaves('k', tableoid, ctid);
+CREATE TRIGGER misplaced BEFORE UPDATE ON wrong FOR EACH ROW WHEN (invariant_guard.moved('k', old.tableoid, old.ctid, new.a)) EXECUTE FUNCTION sneak();
+UPDATE wrong SET a = 1;
+DROP TRIGGER misplaced ON wrong;
+
 -- bad declarations
 SELECT invariant_guard.add_immutable_columns(NULL, '{a}');
 SELECT invariant_guard.add_immutable_columns('wrong', NULL);
