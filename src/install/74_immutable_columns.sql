@@ -6,6 +6,11 @@ RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'ig_anchor_leaves';
 
+CREATE FUNCTION invariant_guard.is_moving(relid pg_catalog.oid, "row" pg_catalog.tid)
+RETURNS pg_catalog.bool
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'ig_anchor_is_moving';
+
 CREATE FUNCTION invariant_guard.moved(key pg_catalog.text, relid pg_catalog.oid, "row" pg_catalog.tid, VARIADIC columns "any")
 RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -23,6 +28,8 @@ AS 'MODULE_PATHNAME', 'ig_anchor_moved_except';
 
 COMMENT ON FUNCTION invariant_guard.leaves(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) IS
 	'in the WHEN clause of a row rule: the row may be moving to another partition; always true';
+COMMENT ON FUNCTION invariant_guard.is_moving(pg_catalog.oid, pg_catalog.tid) IS
+	'in the WHEN clause of a row rule: was the row moved from another partition?';
 COMMENT ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") IS
 	'in the WHEN clause of a row rule: was the row moved from another partition, and did any of the columns change?';
 COMMENT ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") IS
@@ -32,6 +39,8 @@ COMMENT ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid
 
 REVOKE ALL ON FUNCTION invariant_guard.leaves(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION invariant_guard.leaves(pg_catalog.text, pg_catalog.oid, pg_catalog.tid) TO PUBLIC;
+REVOKE ALL ON FUNCTION invariant_guard.is_moving(pg_catalog.oid, pg_catalog.tid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION invariant_guard.is_moving(pg_catalog.oid, pg_catalog.tid) TO PUBLIC;
 REVOKE ALL ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION invariant_guard.moved(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") TO PUBLIC;
 REVOKE ALL ON FUNCTION invariant_guard.moved_except(pg_catalog.text, pg_catalog.oid, pg_catalog.tid, "any") FROM PUBLIC;

@@ -13,11 +13,13 @@
 
 #include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "access/tupmacs.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
@@ -84,8 +86,8 @@ typedef struct Audit
 	int			clock;
 	int			roles[ROLES];	/* of the trigger's columns, in their order */
 	Bitmapset  *ignored;		/* these, and what has no value of its own */
-	Oid			userid;			/* whose name is in name */
-	char	   *name;
+	Oid			userid;			/* of whom the next are, for each column */
+	Datum		user[ROLES];
 } Audit;
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
@@ -98,9 +100,12 @@ static bool differs(const TriggerData *td, Form_pg_attribute attr);
 static HeapTuple store(IgRuleTrigger *trigger, const TriggerData *td, HeapTuple tuple,
 					   TupleTableSlot *slot, const bool *set, const Datum *values,
 					   const bool *nulls);
+static bool overwrite(const TriggerData *td, HeapTuple tuple, TupleTableSlot *slot,
+					  AttrNumber attnum, Datum value);
 static Datum value_for(IgRuleTrigger *trigger, int column);
 static Datum time_as(const IgRuleColumn *column, TimestampTz now);
-static Datum user_as(IgRuleTrigger *trigger, const IgRuleColumn *column);
+static Datum user_for(IgRuleTrigger *trigger, int column);
+static Datum user_as(const IgRuleColumn *column, Oid userid, const char *name);
 static void check_type(IgDeclaration *d, Form_pg_attribute attr, int role);
 static char *check_query(const IgDeclaredTrigger *declared);
 
@@ -189,7 +194,7 @@ ig_row_audit_columns(PG_FUNCTION_ARGS)
 		ig_move_note(td);
 		return PointerGetDatum(stamp_update(trigger, td));
 	}
-	if (ig_move_in_progress())
+	if (ig_move_is_insert(td))
 		return PointerGetDatum(stamp_arrival(trigger, td));
 	return PointerGetDatum(stamp_insert(trigger, td));
 }
@@ -328,6 +333,9 @@ store(IgRuleTrigger *trigger, const TriggerData *td, HeapTuple tuple, TupleTable
 		if (ig_same_value(present, isnull, values[i], nulls[i],
 						  column->typbyval, column->typlen))
 			continue;
+		if (column->typbyval && !isnull && !nulls[i] &&
+			overwrite(td, tuple, slot, column->attnum, values[i]))
+			continue;
 		attnums[count] = column->attnum;
 		new_values[count] = values[i];
 		new_nulls[count] = nulls[i];
@@ -339,13 +347,50 @@ store(IgRuleTrigger *trigger, const TriggerData *td, HeapTuple tuple, TupleTable
 									 attnums, new_values, new_nulls);
 }
 
+/*
+ * Put a value of fixed length where there is one.  That is done in the tuple
+ * that the slot holds and owns, before anybody has taken a value from it, and
+ * spares making another tuple, which costs more than all else here.  False
+ * where the slot is of another kind.
+ */
+static bool
+overwrite(const TriggerData *td, HeapTuple tuple, TupleTableSlot *slot,
+		  AttrNumber attnum, Datum value)
+{
+	TupleDesc	desc = RelationGetDescr(td->tg_relation);
+	const BufferHeapTupleTableSlot *heap = (const BufferHeapTupleTableSlot *) slot;
+	Form_pg_attribute attr = TupleDescAttr(desc, attnum - 1);
+	char	   *data;
+	uint32		offset = 0;
+
+	if (!TTS_IS_BUFFERTUPLE(slot) || heap->base.tuple != tuple || BufferIsValid(heap->buffer) ||
+		!TTS_SHOULDFREE(slot) || attnum > slot->tts_nvalid ||
+		attnum > HeapTupleHeaderGetNatts(tuple->t_data))
+		return false;
+
+	data = (char *) tuple->t_data + tuple->t_data->t_hoff;
+	for (int i = 0; i < attnum - 1; i++)
+	{
+		Form_pg_attribute before = TupleDescAttr(desc, i);
+
+		if (slot->tts_isnull[i])
+			continue;
+		offset = att_align_pointer(offset, before->attalign, before->attlen, data + offset);
+		offset = att_addlength_pointer(offset, before->attlen, data + offset);
+	}
+	offset = att_align_nominal(offset, attr->attalign);
+	store_att_byval(data + offset, value, attr->attlen);
+	slot->tts_values[attnum - 1] = value;
+	return true;
+}
+
 static Datum
 value_for(IgRuleTrigger *trigger, int i)
 {
 	const Audit *audit = (const Audit *) trigger->data;
 
 	if (!IS_TIME(audit->roles[i]))
-		return user_as(trigger, &trigger->columns[i]);
+		return user_for(trigger, i);
 	return time_as(&trigger->columns[i],
 				   audit->clock == CLOCK_TRANSACTION ? GetCurrentTransactionStartTimestamp() :
 				   audit->clock == CLOCK_STATEMENT ? GetCurrentStatementStartTimestamp() :
@@ -378,30 +423,44 @@ time_as(const IgRuleColumn *column, TimestampTz now)
 }
 
 /*
- * The name is looked up once a statement; the user may change within one only
- * where functions have their own.
+ * Made once a statement; the user may change within one only where functions
+ * have their own.
  */
 static Datum
-user_as(IgRuleTrigger *trigger, const IgRuleColumn *column)
+user_for(IgRuleTrigger *trigger, int i)
 {
 	Audit	   *audit = (Audit *) trigger->data;
 	Oid			userid = audit->who == WHO_SESSION ? GetSessionUserId() : GetUserId();
 
-	if (column->typid == REGROLEOID || column->typid == OIDOID)
-		return ObjectIdGetDatum(userid);
 	if (audit->userid != userid)
 	{
-		audit->name = MemoryContextStrdup(trigger->context, GetUserNameFromId(userid, false));
-		audit->userid = userid;
-	}
+		MemoryContext old = MemoryContextSwitchTo(trigger->context);
+		char	   *name = GetUserNameFromId(userid, false);
 
+		for (int n = 0; n < trigger->ncolumns; n++)
+		{
+			if (!IS_TIME(audit->roles[n]))
+				audit->user[n] = user_as(&trigger->columns[n], userid, name);
+		}
+		audit->userid = userid;
+		MemoryContextSwitchTo(old);
+	}
+	return audit->user[i];
+}
+
+static Datum
+user_as(const IgRuleColumn *column, Oid userid, const char *name)
+{
 	switch (column->typid)
 	{
+		case REGROLEOID:
+		case OIDOID:
+			return ObjectIdGetDatum(userid);
 		case TEXTOID:
 		case VARCHAROID:
-			return CStringGetTextDatum(audit->name);
+			return CStringGetTextDatum(name);
 		case NAMEOID:
-			return DirectFunctionCall1(namein, CStringGetDatum(audit->name));
+			return DirectFunctionCall1(namein, CStringGetDatum(name));
 		default:
 			ereport(ERROR,
 					(errcode(ERRCODE_IG_RULE_UNREADABLE),

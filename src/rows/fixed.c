@@ -36,14 +36,13 @@ static void refuse_change(IgRuleTrigger *trigger, IgFixed *fixed, const TriggerD
 static char *with_condition(const char *condition, const char *anchor);
 
 IgFixed *
-ig_fixed_prepare(IgRuleTrigger *trigger, const char *rule, const char *noun, int first)
+ig_fixed_prepare(IgRuleTrigger *trigger, const char *rule, const char *noun)
 {
 	static const char *const yes_no[] = {"false", "true", NULL};
 	IgFixed    *fixed = palloc0(sizeof(IgFixed));
 
 	fixed->rule = rule;
 	fixed->noun = noun;
-	fixed->first = first;
 	fixed->key = ig_rule_option(trigger, "key", "");
 	fixed->write_once = ig_rule_option_word(trigger, "write_once", yes_no, 0) == 1;
 	fixed->permitted = palloc0(sizeof(bool) * (trigger->ncolumns + 1));
@@ -53,7 +52,7 @@ ig_fixed_prepare(IgRuleTrigger *trigger, const char *rule, const char *noun, int
 void
 ig_fixed_check(IgRuleTrigger *trigger, IgFixed *fixed, const TriggerData *td)
 {
-	for (int i = fixed->first; i < trigger->ncolumns; i++)
+	for (int i = 0; i < trigger->ncolumns; i++)
 	{
 		const IgRuleColumn *column = &trigger->columns[i];
 		bool		old_isnull;
@@ -104,7 +103,7 @@ ig_fixed_check_move(IgRuleTrigger *trigger, IgFixed *fixed, const TriggerData *t
 
 		if (change->was_null && fixed->write_once)
 			continue;
-		for (int i = fixed->first; i < trigger->ncolumns; i++)
+		for (int i = 0; i < trigger->ncolumns; i++)
 		{
 			if (trigger->columns[i].attnum == change->attnum)
 				refuse_change(trigger, fixed, td, i);
@@ -113,34 +112,27 @@ ig_fixed_check_move(IgRuleTrigger *trigger, IgFixed *fixed, const TriggerData *t
 }
 
 void
-ig_fixed_declare(IgDeclaration *d, List *others, List *columns, const char *condition,
-				 List *options)
+ig_fixed_declare(IgDeclaration *d, List *columns, const char *condition, List *options)
 {
 	const char *key = d->instance ? d->instance : "";
-	char	   *anchor = others ? ig_declare_anchor("uses", "old", others) : NULL;
 	char	   *changed = psprintf("(%s)", ig_declare_anchor("changed", NULL, columns));
-	char	   *uses = ig_declare_anchor("uses", "old", list_concat_copy(others, columns));
+	char	   *left = psprintf("%s AND NOT %s", ig_declare_anchor("uses", "old", columns),
+								ig_moved_leaves(key));
 
 	ig_declare_trigger(d, "changed", "AFTER UPDATE", true,
-					   with_condition(anchor, with_condition(condition, changed)), options);
+					   with_condition(condition, changed), options);
 	if (d->rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE && !d->rel->rd_rel->relispartition)
 		return;
 
-	ig_declare_trigger(d, "left", "AFTER DELETE", true,
-					   with_condition(uses, with_condition(condition,
-														   psprintf("NOT %s", ig_moved_leaves(key)))),
-					   options);
+	ig_declare_trigger(d, "left", "AFTER DELETE", true, with_condition(condition, left), options);
 	for (int from = 0; from < list_length(columns); from += IG_MOVED_COLUMNS)
 	{
 		List	   *some = NIL;
-		char	   *moved;
 
 		for (int i = from; i < from + IG_MOVED_COLUMNS && i < list_length(columns); i++)
 			some = lappend(some, list_nth(columns, i));
-		anchor = others ? ig_declare_anchor("uses", "new", others) : NULL;
-		moved = ig_moved_anchor("moved", key, some);
 		ig_declare_trigger(d, from == 0 ? "moved" : psprintf("moved%d", from), "AFTER INSERT",
-						   true, with_condition(anchor, moved), options);
+						   true, ig_moved_anchor("moved", key, some), options);
 	}
 }
 

@@ -19,8 +19,6 @@ typedef struct IgFixed
 {
 	const char *rule;			/* of the catalogue of rules */
 	const char *noun;			/* "immutable", for messages */
-	int			first;			/* of the trigger's columns, the first that is
-								 * meant */
 	const char *key;			/* tells the rule from others of the table */
 	bool		write_once;		/* null may become a value */
 	bool	   *permitted;		/* for each of the trigger's columns: a change
@@ -29,7 +27,7 @@ typedef struct IgFixed
 
 /* The options that it reads: key and write_once. */
 extern IgFixed *ig_fixed_prepare(IgRuleTrigger *trigger, const char *rule,
-								 const char *noun, int first);
+								 const char *noun);
 
 /* From a BEFORE or AFTER UPDATE row trigger: refuse what changes them. */
 extern void ig_fixed_check(IgRuleTrigger *trigger, IgFixed *fixed, const TriggerData *td);
@@ -39,11 +37,11 @@ extern void ig_fixed_check_move(IgRuleTrigger *trigger, IgFixed *fixed,
 								const TriggerData *td);
 
 /*
- * The triggers for it.  columns is a List of char *; others are columns that
- * the triggers are to name before them, or NIL; condition is one on OLD, or NULL.
+ * The triggers for it.  columns is a List of char *; condition is one on OLD, or
+ * NULL.
  */
-extern void ig_fixed_declare(IgDeclaration *d, List *others, List *columns,
-							 const char *condition, List *options);
+extern void ig_fixed_declare(IgDeclaration *d, List *columns, const char *condition,
+							 List *options);
 
 /*
  * The columns of a name[] argument in the order of the table.  Raises for none,

@@ -43,7 +43,6 @@ typedef struct Frozen
 {
 	const char *key;
 	Bitmapset  *free;			/* columns that may change, and generated ones */
-	Bitmapset  *permitted;		/* columns of which a change was let pass */
 } Frozen;
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
@@ -153,29 +152,18 @@ check_move(IgRuleTrigger *trigger, const TriggerData *td)
 }
 
 /*
- * Each column on its own, since an allowance may be for one of them.
+ * What is frozen is the row, so an allowance is for the table.
  */
 static void
 refuse_column(IgRuleTrigger *trigger, const TriggerData *td, Form_pg_attribute attr)
 {
-	Frozen	   *frozen = (Frozen *) trigger->data;
-	const char *name = NameStr(attr->attname);
-	MemoryContext row;
-
-	if (bms_is_member(attr->attnum, frozen->permitted))
-		return;
-	trigger->permitted = false;
-	ig_row_refuse(trigger, trigger->relid, RULE, name,
-				  psprintf("cannot change column \"%s\" of a frozen row of table \"%s\"",
-						   ig_text_name(name), ig_row_relation_text(trigger->relid)),
-				  psprintf("The condition of trigger \"%s\" holds for the row.",
-						   td->tg_trigger->tgname),
-				  ig_row_allowance(RULE, trigger->relid, name, "UPDATE ...;"));
-	trigger->permitted = false;
-
-	row = MemoryContextSwitchTo(trigger->context);
-	frozen->permitted = bms_add_member(frozen->permitted, attr->attnum);
-	MemoryContextSwitchTo(row);
+	if (!trigger->permitted)
+		refuse_row(trigger, td,
+				   psprintf("cannot change column \"%s\" of a frozen row of table \"%s\"",
+							ig_text_name(NameStr(attr->attname)),
+							ig_row_relation_text(trigger->relid)),
+				   psprintf("The condition of trigger \"%s\" holds for the row.",
+							td->tg_trigger->tgname));
 }
 
 static void

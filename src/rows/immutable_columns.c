@@ -35,7 +35,7 @@ static const IgRuleDefinition definition = {
 static void
 prepare(IgRuleTrigger *trigger, Relation rel)
 {
-	trigger->data = ig_fixed_prepare(trigger, "immutable-columns", "immutable", 0);
+	trigger->data = ig_fixed_prepare(trigger, "immutable-columns", "immutable");
 }
 
 /*
@@ -82,6 +82,6 @@ ig_sql_add_immutable_columns(PG_FUNCTION_ARGS)
 	d->instance = ig_fixed_instance(d, columns, condition);
 	options = ig_declare_option(options, "key", d->instance);
 	options = ig_declare_option(options, "write_once", write_once ? "true" : NULL);
-	ig_fixed_declare(d, NIL, columns, condition, options);
+	ig_fixed_declare(d, columns, condition, options);
 	PG_RETURN_BOOL(ig_declare_end(d));
 }

@@ -34,6 +34,10 @@ typedef struct MoveNote
 	Oid			relid;
 	ItemPointerData tid;
 	HeapTuple	row;			/* NULL until somebody asks */
+	bool		stays;			/* it was asked, and is no row that moved */
+	Oid			arrived_in;		/* invalid until it has arrived */
+	ItemPointerData arrived_as;
+	List	   *asked;			/* the BEFORE INSERT triggers that were told */
 	List	   *keys;			/* of char *: of rules that hold for it */
 	MemoryContextCallback callback;
 } MoveNote;
@@ -61,6 +65,7 @@ static LocalTransactionId memories_of = InvalidLocalTransactionId;
 
 static MoveNote *current_note(void);
 static MoveNote *note_row(Oid relid, const ItemPointerData *tid);
+static HeapTuple moved_row(MoveNote *note);
 static void forget_note(void *arg);
 static Memory *remember(Oid relid, const ItemPointerData *tid);
 static Memory *recall(Oid relid, const ItemPointerData *tid);
@@ -105,13 +110,18 @@ note_row(Oid relid, const ItemPointerData *tid)
 		note->context = CurrentMemoryContext;
 		note->callback.func = forget_note;
 		note->callback.arg = note;
+		ItemPointerSetInvalid(&note->arrived_as);
 		slist_push_head(&notes, &note->node);
 		MemoryContextRegisterResetCallback(CurrentMemoryContext, &note->callback);
 	}
 	else if (note->relid != relid || !ItemPointerEquals(&note->tid, unconstify(ItemPointerData *, tid)))
 	{
-		/* the row had been changed meanwhile, and this is its newest version */
+		/* another row, or its newest version, since it was changed meanwhile */
 		note->row = NULL;
+		note->stays = false;
+		note->arrived_in = InvalidOid;
+		ItemPointerSetInvalid(&note->arrived_as);
+		note->asked = NIL;
 		note->keys = NIL;
 	}
 	note->relid = relid;
@@ -128,36 +138,70 @@ ig_move_is_delete(const TriggerData *td)
 		ItemPointerEquals((ItemPointer) &note->tid, &td->tg_trigtuple->t_self);
 }
 
-bool
-ig_move_in_progress(void)
+HeapTuple
+ig_move_old_row(Oid *source)
 {
-	return current_note() != NULL;
+	MoveNote   *note = current_note();
+	HeapTuple	row = note != NULL ? moved_row(note) : NULL;
+
+	if (row != NULL)
+		*source = note->relid;
+	return row;
 }
 
 /*
  * The old version is still in its place, deleted by this very command.
  */
-HeapTuple
-ig_move_old_row(Oid *source)
+static HeapTuple
+moved_row(MoveNote *note)
 {
-	MoveNote   *note = current_note();
 	Relation	rel;
 	TupleTableSlot *slot;
 
-	if (note == NULL)
-		return NULL;
-	*source = note->relid;
-	if (note->row != NULL)
+	if (note->row != NULL || note->stays)
 		return note->row;
 
 	rel = table_open(note->relid, NoLock);
 	slot = table_slot_create(rel, NULL);
-	if (!table_tuple_fetch_row_version(rel, &note->tid, SnapshotAny, slot))
-		elog(ERROR, "failed to fetch the old version of a row that moves");
-	note->row = ExecCopySlotHeapTuple(slot);
+	if (table_tuple_fetch_row_version(rel, &note->tid, SnapshotAny, slot))
+		note->row = ExecCopySlotHeapTuple(slot);
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);
+
+	if (note->row != NULL && !HeapTupleHeaderIndicatesMovedPartitions(note->row->t_data))
+		note->row = NULL;
+	note->stays = note->row == NULL;
 	return note->row;
+}
+
+bool
+ig_move_is_insert(const TriggerData *td)
+{
+	MoveNote   *note = current_note();
+
+	if (note == NULL || moved_row(note) == NULL ||
+		list_member_oid(note->asked, td->tg_trigger->tgoid) ||
+		(note->arrived_in != InvalidOid && note->arrived_in != RelationGetRelid(td->tg_relation)))
+		return false;
+	note->asked = lappend_oid(note->asked, td->tg_trigger->tgoid);
+	note->arrived_in = RelationGetRelid(td->tg_relation);
+	return true;
+}
+
+bool
+ig_move_is_arrival(Oid relid, const ItemPointerData *tid)
+{
+	MoveNote   *note = current_note();
+
+	if (note == NULL || moved_row(note) == NULL)
+		return false;
+	if (!ItemPointerIsValid(&note->arrived_as))
+	{
+		note->arrived_in = relid;
+		note->arrived_as = *tid;
+	}
+	return note->arrived_in == relid &&
+		ItemPointerEquals(&note->arrived_as, unconstify(ItemPointerData *, tid));
 }
 
 void

@@ -6,11 +6,13 @@
  * An UPDATE that moves a row to another partition fires BEFORE UPDATE on the
  * source, then BEFORE DELETE there and BEFORE INSERT on the destination, then
  * AFTER DELETE and AFTER INSERT, and no AFTER UPDATE.  The server tells none of
- * these triggers that they belong to a move.  What tells is the memory context
- * in which triggers and WHEN clauses run: one for each statement, and emptied
- * before each row.  So what BEFORE UPDATE left there is there for the same
- * row's DELETE and INSERT, and for nothing else: other statements that triggers
- * run in between have a context of their own.
+ * these triggers that they belong to a move.  Two things do.  The old version
+ * is marked as moved.  And triggers and WHEN clauses run in a memory context
+ * that is one for each statement, and emptied before each row: what was left
+ * there for the row that leaves is there for the row that arrives, and other
+ * statements that triggers run in between have a context of their own.  (Only a
+ * WITH clause may bring another row into the same context; the first one that
+ * is inserted is the one that moved.)
  *
  * Hence each of these functions is to be called in the context in which the
  * trigger function, or the function in the WHEN clause, was called.
@@ -34,15 +36,20 @@ extern void ig_move_note(const TriggerData *td);
 extern bool ig_move_is_delete(const TriggerData *td);
 
 /*
- * From a BEFORE INSERT row trigger or the WHEN clause of an AFTER INSERT one:
- * the old row of the move that the insert belongs to, with the relation it
- * was in; NULL if the insert belongs to none.  Only after ig_move_note or
- * ig_move_leaves for the row.
+ * From a BEFORE INSERT row trigger: does the insert belong to a move?  To be
+ * asked once by each trigger.  Only after ig_move_note or ig_move_leaves for
+ * the row.
+ */
+extern bool ig_move_is_insert(const TriggerData *td);
+
+/* The same from the WHEN clause of an AFTER INSERT row trigger, for NEW. */
+extern bool ig_move_is_arrival(Oid relid, const ItemPointerData *tid);
+
+/*
+ * From either: the old row of the move, with the relation it was in; NULL if
+ * there was none.
  */
 extern HeapTuple ig_move_old_row(Oid *source);
-
-/* Like asking for the old row, without the row. */
-extern bool ig_move_in_progress(void);
 
 /*
  * From the WHEN clause of an AFTER DELETE row trigger: the rule of that key
@@ -50,7 +57,7 @@ extern bool ig_move_in_progress(void);
  */
 extern void ig_move_leaves(Oid relid, const ItemPointerData *tid, const char *key);
 
-/* Where ig_move_old_row is: did the rule hold for the row that left? */
+/* Where ig_move_is_arrival is: did the rule hold for the row that left? */
 extern bool ig_move_has_rule(const char *key);
 
 /*

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/sysattr.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_attribute.h"
@@ -31,6 +32,7 @@
 #include "rows/moved.h"
 
 PG_FUNCTION_INFO_V1(ig_anchor_leaves);
+PG_FUNCTION_INFO_V1(ig_anchor_is_moving);
 PG_FUNCTION_INFO_V1(ig_anchor_moved);
 PG_FUNCTION_INFO_V1(ig_anchor_moved_except);
 
@@ -41,7 +43,9 @@ PG_FUNCTION_INFO_V1(ig_anchor_moved_except);
 #define FIRST_COLUMN		3
 
 static bool is_watched_move(FunctionCallInfo fcinfo);
-static AttrNumber argument_column(FunctionCallInfo fcinfo, int arg);
+static void check_place(FunctionCallInfo fcinfo, int tableoid, int varno);
+static AttrNumber argument_column(FunctionCallInfo fcinfo, int arg, int varno);
+static pg_noinline void misplaced(FunctionCallInfo fcinfo);
 static bool differs(FunctionCallInfo fcinfo, Relation source, HeapTuple old,
 					AttrNumber attnum, const char *name, Datum value, bool isnull);
 
@@ -52,8 +56,20 @@ static bool differs(FunctionCallInfo fcinfo, Relation source, HeapTuple old,
 Datum
 ig_anchor_leaves(PG_FUNCTION_ARGS)
 {
+	check_place(fcinfo, 1, INNER_VAR);
 	ig_move_leaves(RELID(fcinfo), TID(fcinfo), KEY(fcinfo));
 	PG_RETURN_BOOL(true);
+}
+
+/*
+ * invariant_guard.is_moving(relid oid, row tid) returns boolean: does the insert
+ * belong to a move of a row that leaves() noted?
+ */
+Datum
+ig_anchor_is_moving(PG_FUNCTION_ARGS)
+{
+	check_place(fcinfo, 0, OUTER_VAR);
+	PG_RETURN_BOOL(ig_move_is_arrival(PG_GETARG_OID(0), (ItemPointer) PG_GETARG_POINTER(1)));
 }
 
 /*
@@ -76,7 +92,7 @@ ig_anchor_moved(PG_FUNCTION_ARGS)
 	source = table_open(source_relid, NoLock);
 	for (int i = FIRST_COLUMN; i < PG_NARGS(); i++)
 	{
-		AttrNumber	attnum = argument_column(fcinfo, i);
+		AttrNumber	attnum = argument_column(fcinfo, i, OUTER_VAR);
 
 		if (differs(fcinfo, source, old, attnum, get_attname(RELID(fcinfo), attnum, false),
 					PG_GETARG_DATUM(i), PG_ARGISNULL(i)))
@@ -107,7 +123,7 @@ ig_anchor_moved_except(PG_FUNCTION_ARGS)
 
 	ig_move_arrived();
 	for (int i = FIRST_COLUMN; i < PG_NARGS(); i++)
-		allowed = bms_add_member(allowed, argument_column(fcinfo, i));
+		allowed = bms_add_member(allowed, argument_column(fcinfo, i, OUTER_VAR));
 	old = ig_move_old_row(&source_relid);
 	source = table_open(source_relid, NoLock);
 	rel = table_open(RELID(fcinfo), NoLock);
@@ -140,23 +156,47 @@ ig_anchor_moved_except(PG_FUNCTION_ARGS)
 static bool
 is_watched_move(FunctionCallInfo fcinfo)
 {
-	return ig_move_in_progress() && !PG_ARGISNULL(0) && !PG_ARGISNULL(1) &&
-		!PG_ARGISNULL(2) && ig_move_has_rule(KEY(fcinfo));
+	check_place(fcinfo, 1, OUTER_VAR);
+	return !PG_ARGISNULL(0) && !PG_ARGISNULL(1) && !PG_ARGISNULL(2) &&
+		ig_move_is_arrival(RELID(fcinfo), TID(fcinfo)) && ig_move_has_rule(KEY(fcinfo));
+}
+
+/*
+ * Anybody may call these functions, who must not be able to name a row that is
+ * not at hand.  Nowhere else than in a trigger's WHEN clause does a system
+ * column belong to OLD or NEW, which are INNER_VAR and OUTER_VAR there.
+ */
+static void
+check_place(FunctionCallInfo fcinfo, int tableoid, int varno)
+{
+	if (likely(fcinfo->flinfo->fn_extra != NULL))
+		return;
+	if (argument_column(fcinfo, tableoid, varno) != TableOidAttributeNumber ||
+		argument_column(fcinfo, tableoid + 1, varno) != SelfItemPointerAttributeNumber)
+		misplaced(fcinfo);
+	fcinfo->flinfo->fn_extra = fcinfo->flinfo;
 }
 
 static AttrNumber
-argument_column(FunctionCallInfo fcinfo, int arg)
+argument_column(FunctionCallInfo fcinfo, int arg, int varno)
 {
 	Node	   *expr = fcinfo->flinfo->fn_expr;
 	Node	   *node = expr != NULL && IsA(expr, FuncExpr) ?
 		list_nth(((FuncExpr *) expr)->args, arg) : NULL;
 
-	if (node == NULL || !IsA(node, Var))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument %d of function %s() is no column of NEW", arg + 1,
-						get_func_name(fcinfo->flinfo->fn_oid))));
+	if (node == NULL || !IsA(node, Var) || ((Var *) node)->varno != varno)
+		misplaced(fcinfo);
 	return ((Var *) node)->varattno;
+}
+
+static void
+misplaced(FunctionCallInfo fcinfo)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("function invariant_guard.%s() belongs into the WHEN clause of a trigger",
+					get_func_name(fcinfo->flinfo->fn_oid)),
+			 errdetail("Its arguments are tableoid, ctid and columns of OLD in an AFTER DELETE trigger, or of NEW in an AFTER INSERT one.")));
 }
 
 /*

@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * snapshot_source.h
+ *	  The row that a row refers to, from which it copies.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef IG_SNAPSHOT_SOURCE_H
+#define IG_SNAPSHOT_SOURCE_H
+
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "executor/spi.h"
+
+#include "rows/rule_trigger.h"
+
+/* The source of a trigger, in its statement. */
+typedef struct IgSnapshotSource
+{
+	Oid			relid;
+	int			nkeys;			/* the first columns of the trigger */
+	int			ncolumns;		/* those that follow */
+	SPIPlanPtr	plan;			/* kept */
+} IgSnapshotSource;
+
+/* The constant of type regclass in the WHEN clause; InvalidOid if none. */
+extern Oid	ig_snapshot_source_relid(const char *qual);
+
+/*
+ * Find the foreign key, and make the plan.  names are the source's columns,
+ * one for each of the trigger's after the keys.  Raises if the key or a column
+ * is gone, or a type has changed.
+ */
+extern IgSnapshotSource *ig_snapshot_source(IgRuleTrigger *trigger, Relation rel,
+											Oid source, int nkeys, List *names);
+
+/*
+ * Read the source for a row: into values and nulls, one for each column, in the
+ * current memory context.  False if the key has a null, or there is no such row
+ * in the snapshot of the statement.  Reads as the owner of the table.
+ */
+extern bool ig_snapshot_read(IgRuleTrigger *trigger, const IgSnapshotSource *source,
+							 Relation rel, TupleTableSlot *slot, Datum *values, bool *nulls);
+
+/*
+ * For a declaration: the columns of the foreign key from rel to source, a List
+ * of char *.  constraint is the key's name, or NULL if there is but one.
+ */
+extern List *ig_snapshot_key_columns(Relation rel, Oid source, const char *constraint);
+
+#endif							/* IG_SNAPSHOT_SOURCE_H */
