@@ -124,6 +124,8 @@ OBJS = \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
 	src/rows/spread.o \
+	src/rows/unique_active.o \
+	src/rows/unique_index.o \
 	src/rules/add_column.o \
 	src/rules/allowance.o \
 	src/rules/alter_column.o \
@@ -155,10 +157,10 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl \
-	rows_append_only rows_commit_assertion rows_isolation_floor rows_row_limit
+	rows_append_only rows_commit_assertion rows_isolation_floor rows_row_limit rows_unique_active
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap commit_assertion_race commit_assertion_order
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap commit_assertion_race commit_assertion_order unique_active_race
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

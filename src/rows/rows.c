@@ -21,6 +21,7 @@ ig_rows_init(void)
 	ig_spread_init();
 	ig_commit_assertion_init();
 	ig_row_limit_init();
+	ig_unique_active_init();
 }
 
 char *
