@@ -318,10 +318,10 @@ SET CONSTRAINTS ALL IMMEDIATE;
 SELECT objsubid, mode, count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() GROUP BY 1, 2 ORDER BY 1, 2;
 ROLLBACK;
 BEGIN;
-INSERT INTO shop.many SELECT i FROM generate_series(1, 5000) i;
+INSERT INTO shop.many SELECT i FROM generate_series(1, 1000) i;
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT objsubid, mode, count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() GROUP BY 1, 2 ORDER BY 1, 2;
-INSERT INTO shop.many SELECT 5000 FROM generate_series(1, 2) i;
+INSERT INTO shop.many SELECT 1000 FROM generate_series(1, 2) i;
 ROLLBACK;
 
 -- written by hand, without the WHEN clause
