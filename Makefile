@@ -115,6 +115,7 @@ OBJS = \
 	src/rows/assertion_declare.o \
 	src/rows/assertion_key.o \
 	src/rows/assertion_plan.o \
+	src/rows/assertion_role.o \
 	src/rows/commit_assertion.o \
 	src/rows/declare.o \
 	src/rows/isolation_floor.o \
