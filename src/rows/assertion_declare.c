@@ -13,13 +13,17 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "parser/parser.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
 #include "platform/compat.h"
@@ -33,6 +37,7 @@
 #include "rows/rule_trigger.h"
 
 PG_FUNCTION_INFO_V1(ig_sql_add_commit_assertion);
+PG_FUNCTION_INFO_V1(ig_sql_broken_assertions);
 
 /* A parameter of the assertion, and where it stands in the text. */
 typedef struct IgParam
@@ -65,7 +70,7 @@ ig_sql_add_commit_assertion(PG_FUNCTION_ARGS)
 	char	   *name = ig_declare_text(fcinfo, 3);
 	List	   *types = key_types(d, columns);
 	Oid			typids[INDEX_MAX_KEYS];
-	IgAsOwner	before;
+	IgAsRole	before;
 
 	if (assertion == NULL)
 		ereport(ERROR,
@@ -80,7 +85,7 @@ ig_sql_add_commit_assertion(PG_FUNCTION_ARGS)
 		typids[i] = list_nth_oid(types, i);
 
 	/* what the owner may not read would fail at each commit */
-	ig_assertion_as_owner(d->rel, &before);
+	ig_assertion_as_role(d->rel->rd_rel->relowner, &before);
 	ig_assertion_prepare(ig_assertion(assertion, list_length(types), typids));
 	ig_declare_check_rows(d, violations(d->quoted, columns, assertion),
 						  "for whose key the assertion does not hold", NULL);
@@ -297,22 +302,56 @@ compare_params(const ListCell *a, const ListCell *b)
 }
 
 /*
- * For check_rules(): one of the rule's triggers speaks for all, and those of
- * partitions are spoken for.
+ * For check_rules(): one of the rule's triggers speaks for all.  What is asked
+ * is a function of ours, since an assertion has the rights of who declared it.
  */
 char *
 ig_commit_assertion_violations(const IgDeclaredTrigger *declared)
 {
-	const char *assertion = ig_declared_option(declared, "assertion");
-	Relation	rel;
-	char	   *quoted;
-
-	if (assertion == NULL || OidIsValid(declared->parent) || declared->columns == NIL ||
-		!TRIGGER_FOR_INSERT(declared->type))
+	if (declared->columns == NIL || !TRIGGER_FOR_INSERT(declared->type))
 		return NULL;
+	if (declared->enabled != TRIGGER_FIRES_ALWAYS)
+		return psprintf("SELECT %s",
+						quote_literal_cstr(psprintf("trigger \"%s\" is not enabled always",
+													ig_text_name(declared->name))));
+	return psprintf("SELECT * FROM invariant_guard.broken_assertions(%u)", declared->oid);
+}
+
+/*
+ * invariant_guard.broken_assertions(trigger oid) returns setof text: the keys
+ * for which the commit assertion that the trigger declares does not hold.
+ * For the table's owner.
+ */
+Datum
+ig_sql_broken_assertions(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	const IgDeclaredTrigger *declared = ig_declared_trigger(PG_GETARG_OID(0));
+	Relation	rel;
+	IgAsRole	before;
+	char	   *sql;
+
+	if (declared == NULL || declared->rule->kind != IG_ROW_COMMIT_ASSERTION ||
+		declared->columns == NIL || ig_declared_option(declared, "assertion") == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("trigger %u declares no commit assertion", PG_GETARG_OID(0))));
+	ig_check_owned_table(declared->relid);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+
 	rel = table_open(declared->relid, AccessShareLock);
-	quoted = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-										RelationGetRelationName(rel));
+	ig_assertion_as_role(ig_assertion_role(declared->oid, rel), &before);
+	sql = violations(quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+												RelationGetRelationName(rel)),
+					 declared->columns, ig_declared_option(declared, "assertion"));
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute failed: %s", sql);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(rsinfo->setResult, SPI_tuptable->vals[i]);
+	SPI_finish();
+	ig_assertion_as_before(&before);
 	table_close(rel, NoLock);
-	return violations(quoted, declared->columns, assertion);
+	return (Datum) 0;
 }

@@ -174,10 +174,10 @@ tell_assertion(void *arg)
 }
 
 void
-ig_assertion_as_owner(Relation rel, IgAsOwner *before)
+ig_assertion_as_role(Oid role, IgAsRole *before)
 {
 	GetUserIdAndSecContext(&before->userid, &before->context);
-	SetUserIdAndSecContext(rel->rd_rel->relowner,
+	SetUserIdAndSecContext(role,
 						   before->context | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION | SECURITY_NOFORCE_RLS);
 	before->nest = NewGUCNestLevel();
@@ -186,7 +186,7 @@ ig_assertion_as_owner(Relation rel, IgAsOwner *before)
 }
 
 void
-ig_assertion_as_before(const IgAsOwner *before)
+ig_assertion_as_before(const IgAsRole *before)
 {
 	AtEOXact_GUC(true, before->nest);
 	SetUserIdAndSecContext(before->userid, before->context);
@@ -200,19 +200,19 @@ set_setting(const char *name, const char *value)
 }
 
 IgAssertionResult
-ig_assertion_check(IgAssertion *assertion, Relation rel, const Datum *values)
+ig_assertion_check(IgAssertion *assertion, Oid role, const Datum *values)
 {
 	ErrorContextCallback context = {
 		.callback = tell_assertion,
 		.arg = assertion->text,
 		.previous = error_context_stack,
 	};
-	IgAsOwner	before;
+	IgAsRole	before;
 	IgAssertionResult result;
 	bool		isnull;
 	Datum		value;
 
-	ig_assertion_as_owner(rel, &before);
+	ig_assertion_as_role(role, &before);
 	ig_assertion_prepare(assertion);
 
 	error_context_stack = &context;

@@ -30,29 +30,35 @@ extern char *ig_assertion_sql(const char *sql);
 extern IgAssertion *ig_assertion(const char *sql, int nkeys, const Oid *types);
 
 /*
- * Does it hold for the key?  As the owner of the relation, with row security
+ * Does it hold for the key?  With the rights of the role, with row security
  * off and nothing but pg_catalog in the path; by what is committed now and what
  * the transaction has done, whatever its isolation level.  The caller holds the
  * key's lock.  Raises for what is no assertion.
  */
-extern IgAssertionResult ig_assertion_check(IgAssertion *assertion, Relation rel,
+extern IgAssertionResult ig_assertion_check(IgAssertion *assertion, Oid role,
 											const Datum *values);
 
 /*
- * From ig_assertion_as_owner on, until ig_assertion_as_before or an error, the
- * session is the relation's owner as it is for a check.
+ * Whose rights an assertion has: those of who owns the table for which it was
+ * declared.  Raises unless that is sure; see assertion_role.c.
  */
-typedef struct IgAsOwner
+extern Oid	ig_assertion_role(Oid tgoid, Relation rel);
+
+/*
+ * From ig_assertion_as_role on, until ig_assertion_as_before or an error, the
+ * session has the rights and settings of a check.
+ */
+typedef struct IgAsRole
 {
 	Oid			userid;
 	int			context;
 	int			nest;
-} IgAsOwner;
+} IgAsRole;
 
-extern void ig_assertion_as_owner(Relation rel, IgAsOwner *before);
-extern void ig_assertion_as_before(const IgAsOwner *before);
+extern void ig_assertion_as_role(Oid role, IgAsRole *before);
+extern void ig_assertion_as_before(const IgAsRole *before);
 
-/* Parse it; raises for what is no assertion.  As the owner. */
+/* Parse it; raises for what is no assertion.  In the role. */
 extern void ig_assertion_prepare(IgAssertion *assertion);
 
 /* SQL for check_rules(); see ig_rule_check. */

@@ -54,6 +54,7 @@ typedef struct AssertionData
 	IgAssertion *assertion;
 	const char *text;
 	uint64		id;
+	Oid			role;			/* with whose rights it is checked */
 	IgKeyColumn *columns;
 } AssertionData;
 
@@ -84,7 +85,7 @@ static HTAB *checked_keys = NULL;
 static void prepare(IgRuleTrigger *trigger, Relation rel);
 static void check_row(IgRuleTrigger *trigger, const TriggerData *td);
 static void key_of(const IgRuleTrigger *trigger, TupleTableSlot *slot, RowKey *key);
-static void check_key(IgRuleTrigger *trigger, Relation rel, const RowKey *key);
+static void check_key(IgRuleTrigger *trigger, const RowKey *key);
 static CheckedKey *checked_key(const IgRuleTrigger *trigger, const RowKey *key);
 static void refuse(IgRuleTrigger *trigger, const RowKey *key, IgAssertionResult result);
 static char *key_text(const IgRuleTrigger *trigger, const RowKey *key);
@@ -155,6 +156,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 	if (trigger->ncolumns == 0)
 		return;
 	data->id = ig_assertion_id(data->text);
+	data->role = ig_assertion_role(trigger->tgoid, rel);
 	data->columns = palloc0(sizeof(IgKeyColumn) * (trigger->ncolumns + 1));
 	for (int i = 0; i < trigger->ncolumns; i++)
 	{
@@ -209,7 +211,7 @@ check_row(IgRuleTrigger *trigger, const TriggerData *td)
 		ig_assertion_note(data->id, keys[i].hash);
 	first = count == 2 && keys[1].hash < keys[0].hash ? 1 : 0;
 	for (int i = 0; i < count; i++)
-		check_key(trigger, td->tg_relation, &keys[(first + i) % 2]);
+		check_key(trigger, &keys[(first + i) % 2]);
 }
 
 /* A row with NULL in its key belongs to no key, as with a foreign key. */
@@ -236,7 +238,7 @@ key_of(const IgRuleTrigger *trigger, TupleTableSlot *slot, RowKey *key)
  * checked: a check does not advance it.
  */
 static void
-check_key(IgRuleTrigger *trigger, Relation rel, const RowKey *key)
+check_key(IgRuleTrigger *trigger, const RowKey *key)
 {
 	AssertionData *data = (AssertionData *) trigger->data;
 	CheckedKey *checked;
@@ -250,7 +252,7 @@ check_key(IgRuleTrigger *trigger, Relation rel, const RowKey *key)
 		return;
 
 	ig_assertion_lock(data->id, key->hash);
-	result = ig_assertion_check(data->assertion, rel, key->values);
+	result = ig_assertion_check(data->assertion, data->role, key->values);
 	if (result != IG_ASSERTION_HOLDS)
 		refuse(trigger, key, result);
 

@@ -29,6 +29,7 @@ ig_rows_init(void)
 	ig_commit_assertion_init();
 	ig_row_limit_init();
 	ig_soft_delete_init();
+	ig_unique_active_init();
 }
 
 char *
