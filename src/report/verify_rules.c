@@ -46,13 +46,17 @@ static const struct
 	uint32		fires;
 }			required[] = {
 	{IG_ROW_APPEND_ONLY, IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
-		IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE)},
-	{IG_ROW_IMMUTABLE_COLUMNS, IG_BEFORE_ROW(IG_FIRES_UPDATE) | IG_AFTER_ROW(IG_FIRES_UPDATE)},
-	{IG_ROW_FROZEN_ROWS, IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
-		IG_AFTER_ROW(IG_FIRES_UPDATE) | IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE)},
-	{IG_ROW_SNAPSHOT_COLUMNS, IG_BEFORE_ROW(IG_FIRES_UPDATE) | IG_AFTER_ROW(IG_FIRES_UPDATE)},
+	IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE)},
+	{IG_ROW_SOFT_DELETE, IG_BEFORE_ROW(IG_FIRES_DELETE) | IG_AFTER_ROW(IG_FIRES_UPDATE) |
+	IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE)},
+	{IG_ROW_SOFT_DELETE_PARENT, IG_AFTER_ROW(IG_FIRES_INSERT | IG_FIRES_UPDATE)},
+	{IG_ROW_IMMUTABLE_COLUMNS, IG_AFTER_ROW(IG_FIRES_UPDATE)},
+	{IG_ROW_FROZEN_ROWS, IG_AFTER_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
+	IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE)},
 	{IG_ROW_ISOLATION_FLOOR, IG_AFTER_ROW(IG_FIRES_INSERT | IG_FIRES_UPDATE | IG_FIRES_DELETE) |
-		IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE)},
+	IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE)},
+	{IG_ROW_COMMIT_ASSERTION, IG_AFTER_ROW(IG_FIRES_INSERT | IG_FIRES_UPDATE) |
+	IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE)},
 };
 
 static const struct
@@ -86,6 +90,9 @@ static void verify_enabled(const Verifier *v, const IgDeclaredRule *rule,
 static void verify_columns(const Verifier *v, const IgDeclaredRule *rule,
 						   const IgDeclaredTrigger *trigger);
 static void verify_complete(const Verifier *v, const IgDeclaredRule *rule);
+static void verify_by_rule(const Verifier *v, const IgDeclaredRule *rule);
+static void put_of_rule(void *verifier, const IgDeclaredRule *rule, bool everywhere,
+						char *weakness, char *mend);
 static uint32 events_of(const IgDeclaredTrigger *trigger);
 static char *truncate_trigger(const IgDeclaredRule *rule);
 static void verify_heir(const Verifier *v, const IgDeclaredRule *rule, Oid heir);
@@ -131,6 +138,7 @@ ig_sql_verify_rules(PG_FUNCTION_ARGS)
 			if (rule->source == IG_RULE_DECLARED)
 			{
 				verify_complete(&v, rule);
+				verify_by_rule(&v, rule);
 				verify_hooks(&v, rule);
 			}
 		}
@@ -252,6 +260,24 @@ verify_complete(const Verifier *v, const IgDeclaredRule *rule)
 			events[i].event == IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE) ?
 			truncate_trigger(rule) : NULL);
 	}
+}
+
+/* What nobody but the rule itself can see. */
+static void
+verify_by_rule(const Verifier *v, const IgDeclaredRule *rule)
+{
+	IgRuleVerify verify = ig_declared_verify(rule->rule->kind);
+
+	if (verify)
+		verify(rule, put_of_rule, (void *) v);
+}
+
+static void
+put_of_rule(void *verifier, const IgDeclaredRule *rule, bool everywhere, char *weakness,
+			char *mend)
+{
+	put((const Verifier *) verifier, everywhere ? BROKEN : LEAKY, rule->relid, rule, NULL,
+		weakness, mend);
 }
 
 static uint32

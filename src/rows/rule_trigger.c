@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -31,10 +32,28 @@
 #include "rules/allowance.h"
 #include "rules/rules.h"
 
+/*
+ * The columns of WHEN clauses that have been read: to read one again for each
+ * statement would cost more than what a trigger does with a row.
+ */
+typedef struct KnownAnchor
+{
+	Oid			tgoid;			/* hash key */
+	char	   *qual;			/* of which this is true, for ever */
+	List	   *attnums;
+} KnownAnchor;
+
+#define MAX_KNOWN_ANCHORS	1000
+
+static MemoryContext anchor_context = NULL;
+static HTAB *known_anchors = NULL;
+
 static const IgRuleDefinition *definitions[IG_ROW_RULE_KINDS];
 
 static IgRuleTrigger *read_declaration(const IgRuleDefinition *definition,
 									   const Trigger *tg, Relation rel);
+static List *anchored_columns(const Trigger *tg);
+static void forget_anchors(void);
 static void check_declaration(const Trigger *tg, const IgRuleDefinition *definition,
 							  Relation rel);
 static void add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel);
@@ -179,7 +198,7 @@ static void
 add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel)
 {
 	const IgRuleDefinition *definition = trigger->definition;
-	List	   *anchored = ig_row_rule_anchored(tg->tgqual);
+	List	   *anchored = anchored_columns(tg);
 	ListCell   *lc;
 
 	trigger->columns = palloc0(sizeof(IgRuleColumn) * (list_length(anchored) + tg->tgnargs + 1));
@@ -204,6 +223,58 @@ add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel)
 						tg->tgname, ig_row_relation_text(trigger->relid),
 						trigger->ncolumns, function_name(definition)),
 				 errhint("Use invariant_guard.add_%s().", function_name(definition))));
+}
+
+static List *
+anchored_columns(const Trigger *tg)
+{
+	KnownAnchor *known;
+	List	   *attnums;
+	char	   *qual;
+	MemoryContext old;
+	bool		found;
+
+	if (tg->tgqual == NULL)
+		return NIL;
+	known = known_anchors ? hash_search(known_anchors, &tg->tgoid, HASH_FIND, NULL) : NULL;
+	if (known != NULL && strcmp(known->qual, tg->tgqual) == 0)
+		return known->attnums;
+
+	/* this may raise, and must leave no half of an entry */
+	attnums = ig_row_rule_anchored(tg->tgqual);
+	if (known_anchors == NULL || hash_get_num_entries(known_anchors) >= MAX_KNOWN_ANCHORS)
+		forget_anchors();
+	old = MemoryContextSwitchTo(anchor_context);
+	attnums = list_copy(attnums);
+	qual = pstrdup(tg->tgqual);
+	known = hash_search(known_anchors, &tg->tgoid, HASH_ENTER, &found);
+	if (found)
+	{
+		pfree(known->qual);
+		list_free(known->attnums);
+	}
+	known->attnums = attnums;
+	known->qual = qual;
+	MemoryContextSwitchTo(old);
+	return attnums;
+}
+
+static void
+forget_anchors(void)
+{
+	HASHCTL		ctl = {0};
+
+	known_anchors = NULL;
+	if (anchor_context == NULL)
+		anchor_context = AllocSetContextCreate(CacheMemoryContext, "invariant_guard anchors",
+											   ALLOCSET_DEFAULT_SIZES);
+	else
+		MemoryContextReset(anchor_context);
+	ctl.keysize = sizeof(Oid);
+	ctl.entrysize = sizeof(KnownAnchor);
+	ctl.hcxt = anchor_context;
+	known_anchors = hash_create("invariant_guard anchors", 64, &ctl,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 static void

@@ -11,6 +11,8 @@
 # one statement, by index; and single rows by a prepared statement.  Printed are
 # instructions a row, the total as a ratio to that without, and what the rule
 # adds as a ratio to what PL/pgSQL adds.  A rule that is not there is left out.
+#
+#   LOADS="many one"	which of the two
 
 set -euo pipefail
 
@@ -89,7 +91,7 @@ make_table()
 	db=$(database_of "$2")
 	run_sql "$db" "CREATE TABLE $table (id int PRIMARY KEY, v int, version int NOT NULL DEFAULT 1, note text,
 			created_at timestamptz, created_by name, updated_at timestamptz, updated_by name, deleted_at timestamptz)
-			WITH (autovacuum_enabled = off);
+			WITH (autovacuum_enabled = off, fillfactor = 45);
 		INSERT INTO $table SELECT i, i, 1, 'n' || i FROM generate_series(1, 3 * $rows) i;"
 	run_sql "$db" "VACUUM (FREEZE, ANALYZE) $table"
 	case "$2" in
@@ -179,7 +181,7 @@ ig_as_server valgrind --tool=callgrind --trace-children=yes --callgrind-out-file
 	"$ig_bin/postgres" -D "$ig_work/bench/data" >"$ig_work/grind.log" 2>&1 &
 until "$ig_bin/pg_isready" -q; do sleep 0.5; done
 
-for load in many one; do
+for load in ${LOADS:-many one}; do
 	if [ $load = many ]; then echo "-- $rows rows in one statement, by index: instructions a row"
 	else echo "-- one row, by a prepared statement: instructions a statement"; fi
 	for rule in $present; do

@@ -93,7 +93,8 @@ my @rules = (
 
 my $columns = 'id int NOT NULL, k int NOT NULL, cents bigint, note text, deleted_at timestamptz, '
   . 'version int NOT NULL DEFAULT 1, created_at timestamptz, updated_at timestamptz';
-my $rows = q{INSERT INTO %s (id, k, cents, note) SELECT i, i %% 2 + 1, i, 'n' || i FROM generate_series(1, 10) i};
+my $rows = q{INSERT INTO %s (id, k, cents, note) SELECT i, i %% 2 + 1, i, 'n' || i FROM generate_series(1, 10) i;
+	UPDATE %s SET created_at = now(), updated_at = now()};
 
 # name of the shape => statements that make a table and fill it, tables to attack
 my %shapes = (
