@@ -59,7 +59,7 @@ static const struct
 
 static const char *const options[] = {"amounts", "drift", "keep", "sealed", NULL};
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_append_only_definition = {
 	.kind = IG_ROW_APPEND_ONLY,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
 	IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE) | IG_AFTER_ROW(IG_FIRES_INSERT),
@@ -81,7 +81,7 @@ ig_append_only_init(void)
 Datum
 ig_row_append_only(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_append_only_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 
 	if (trigger->passes)

@@ -111,7 +111,7 @@ static char *check_query(const IgDeclaredTrigger *declared);
 
 static const char *const option_names[] = {"roles", "imports", "who", "clock", NULL};
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_audit_columns_definition = {
 	.kind = IG_ROW_AUDIT_COLUMNS,
 	.fires = IG_BEFORE_ROW(IG_FIRES_INSERT | IG_FIRES_UPDATE),
 	.options = option_names,
@@ -184,7 +184,7 @@ read_roles(IgRuleTrigger *trigger, Audit *audit)
 Datum
 ig_row_audit_columns(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_audit_columns_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 
 	if (trigger->passes)

@@ -99,7 +99,7 @@ static void transaction_ends(XactEvent event, void *arg);
 static void savepoint_ends(SubXactEvent event, SubTransactionId sub,
 						   SubTransactionId parent, void *arg);
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_commit_assertion_definition = {
 	.kind = IG_ROW_COMMIT_ASSERTION,
 	.fires = IG_AFTER_ROW(ALL_CHANGES) | IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE),
 	.options = option_names,
@@ -172,7 +172,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 Datum
 ig_row_commit_assertion(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_commit_assertion_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 
 	if (trigger->passes)

@@ -55,7 +55,7 @@ static void refuse_row(IgRuleTrigger *trigger, const TriggerData *td, const char
 
 static const char *const option_names[] = {"key", NULL};
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_frozen_rows_definition = {
 	.kind = IG_ROW_FROZEN_ROWS,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
 	IG_AFTER_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE | IG_FIRES_INSERT) |
@@ -92,7 +92,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 Datum
 ig_row_frozen_rows(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_frozen_rows_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 
 	if (trigger->passes)

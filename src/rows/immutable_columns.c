@@ -22,7 +22,7 @@ static void prepare(IgRuleTrigger *trigger, Relation rel);
 
 static const char *const option_names[] = {"key", "write_once", NULL};
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_immutable_columns_definition = {
 	.kind = IG_ROW_IMMUTABLE_COLUMNS,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE) |
 	IG_AFTER_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE | IG_FIRES_INSERT),
@@ -44,7 +44,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 Datum
 ig_row_immutable_columns(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_immutable_columns_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 
 	if (trigger->passes)

@@ -42,7 +42,7 @@ static void prepare(IgRuleTrigger *trigger, Relation rel);
 static void refuse(IgRuleTrigger *trigger, int level);
 static const char *name_of(int number);
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_isolation_floor_definition = {
 	.kind = IG_ROW_ISOLATION_FLOOR,
 	.fires = IG_BEFORE_STATEMENT(ALL_CHANGES | IG_FIRES_TRUNCATE) |
 	IG_AFTER_ROW(ALL_CHANGES) | IG_BEFORE_ROW(ALL_CHANGES),
@@ -67,7 +67,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 Datum
 ig_row_isolation_floor(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_isolation_floor_definition);
 	int			level = *(const int *) trigger->data;
 
 	if (!trigger->passes && XactIsoLevel < level_numbers[level])

@@ -54,7 +54,7 @@ static const char *const options[] = {"commands", NULL};
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_on_no_match_definition = {
 	.kind = IG_ROW_ON_NO_MATCH,
 	.fires = IG_BEFORE_STATEMENT(IG_FIRES_UPDATE | IG_FIRES_DELETE),
 	.options = options,
@@ -111,7 +111,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 Datum
 ig_row_on_no_match(PG_FUNCTION_ARGS)
 {
-	(void) ig_rule_trigger(fcinfo, &definition);
+	(void) ig_rule_trigger(fcinfo, &ig_on_no_match_definition);
 	return PointerGetDatum(NULL);
 }
 

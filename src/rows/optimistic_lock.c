@@ -77,7 +77,7 @@ static const char *const options[] = {"protocol", "unversioned", NULL};
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_optimistic_lock_definition = {
 	.kind = IG_ROW_OPTIMISTIC_LOCK,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE),
 	.options = options,
@@ -174,7 +174,7 @@ is_copy(const IgRuleTrigger *trigger, Relation rel)
 Datum
 ig_row_optimistic_lock(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_optimistic_lock_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 	VersionRule *rule = (VersionRule *) trigger->data;
 	Version		old;

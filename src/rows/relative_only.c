@@ -38,7 +38,7 @@ PG_FUNCTION_INFO_V1(ig_sql_add_relative_only);
 
 #define RULE	"relative-only"
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_relative_only_definition = {
 	.kind = IG_ROW_RELATIVE_ONLY,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE),
 	.options = NULL,
@@ -80,7 +80,7 @@ ig_relative_only_init(void)
 Datum
 ig_row_relative_only(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_relative_only_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 	uint32		mark;
 

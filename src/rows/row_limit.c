@@ -116,7 +116,7 @@ static InsertCount *prepare_insert_count(FunctionCallInfo fcinfo, Oid relid);
 static const char *commands_argument(FunctionCallInfo fcinfo, int arg, uint32 *bits);
 static const char *before_events(const IgDeclaration *d, uint32 commands);
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_row_limit_definition = {
 	.kind = IG_ROW_ROW_LIMIT,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
 	IG_AFTER_ROW(IG_FIRES_INSERT) | IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE),
@@ -356,7 +356,7 @@ has_limit(Oid relid)
 Datum
 ig_row_row_limit(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_row_limit_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 	LimitData  *limit = (LimitData *) trigger->data;
 

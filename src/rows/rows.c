@@ -7,10 +7,14 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_constraint.h"
 #include "lib/stringinfo.h"
+#include "utils/syscache.h"
 
 #include "rows/rows.h"
 #include "rows/running.h"
+#include "rows/soft_delete.h"
 
 static IgRuleCheck checks[IG_ROW_RULE_KINDS];
 
@@ -74,7 +78,26 @@ ig_declared_option(const IgDeclaredTrigger *declared, const char *name)
 	return NULL;
 }
 
+/*
+ * A table that refers to a soft-deleted one must not point at deleted rows,
+ * also if it came later than the rule.
+ */
 void
 ig_foreign_key_created(Oid conoid)
 {
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(conoid));
+	Form_pg_constraint form;
+	Oid			parent = InvalidOid;
+	IgSoftDelete rule;
+
+	if (!HeapTupleIsValid(tuple))
+		return;
+	form = (Form_pg_constraint) GETSTRUCT(tuple);
+	if (form->contype == CONSTRAINT_FOREIGN && !OidIsValid(form->conparentid))
+		parent = form->confrelid;
+	ReleaseSysCache(tuple);
+
+	if (OidIsValid(parent) && ig_declares_rules(parent) &&
+		ig_soft_delete_of_table(parent, &rule))
+		(void) ig_soft_delete_cover_children(parent);
 }

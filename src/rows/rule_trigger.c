@@ -18,7 +18,6 @@
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -32,28 +31,28 @@
 #include "rules/allowance.h"
 #include "rules/rules.h"
 
-/*
- * The columns of WHEN clauses that have been read: to read one again for each
- * statement would cost more than what a trigger does with a row.
- */
-typedef struct KnownAnchor
-{
-	Oid			tgoid;			/* hash key */
-	char	   *qual;			/* of which this is true, for ever */
-	List	   *attnums;
-} KnownAnchor;
+/* By IgRowRuleKind. */
+static const IgRuleDefinition *const definitions[] = {
+	&ig_optimistic_lock_definition,
+	&ig_soft_delete_definition,
+	&ig_soft_delete_parent_definition,
+	&ig_append_only_definition,
+	&ig_immutable_columns_definition,
+	&ig_frozen_rows_definition,
+	&ig_snapshot_columns_definition,
+	&ig_unique_active_definition,
+	&ig_relative_only_definition,
+	&ig_isolation_floor_definition,
+	&ig_commit_assertion_definition,
+	&ig_row_limit_definition,
+	&ig_on_no_match_definition,
+	&ig_audit_columns_definition,
+};
 
-#define MAX_KNOWN_ANCHORS	1000
-
-static MemoryContext anchor_context = NULL;
-static HTAB *known_anchors = NULL;
-
-static const IgRuleDefinition *definitions[IG_ROW_RULE_KINDS];
+StaticAssertDecl(lengthof(definitions) == IG_ROW_RULE_KINDS, "each kind is defined");
 
 static IgRuleTrigger *read_declaration(const IgRuleDefinition *definition,
 									   const Trigger *tg, Relation rel);
-static List *anchored_columns(const Trigger *tg);
-static void forget_anchors(void);
 static void check_declaration(const Trigger *tg, const IgRuleDefinition *definition,
 							  Relation rel);
 static void add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel);
@@ -123,12 +122,6 @@ read_declaration(const IgRuleDefinition *definition, const Trigger *tg, Relation
 	return trigger;
 }
 
-void
-ig_rule_define(const IgRuleDefinition *definition)
-{
-	definitions[definition->kind] = definition;
-}
-
 /*
  * Before the first row meets it.  What prepare checks may lean on objects that
  * a restore makes later.
@@ -139,8 +132,7 @@ ig_rule_trigger_check(Oid tgoid)
 	const IgDeclaredTrigger *declared = ig_declared_trigger(tgoid);
 	Relation	rel;
 
-	if (declared == NULL || OidIsValid(declared->parent) ||
-		definitions[declared->rule->kind] == NULL)
+	if (declared == NULL || OidIsValid(declared->parent))
 		return;
 
 	rel = table_open(declared->relid, AccessShareLock);
@@ -198,7 +190,7 @@ static void
 add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel)
 {
 	const IgRuleDefinition *definition = trigger->definition;
-	List	   *anchored = anchored_columns(tg);
+	List	   *anchored = ig_row_rule_anchored(tg->tgqual);
 	ListCell   *lc;
 
 	trigger->columns = palloc0(sizeof(IgRuleColumn) * (list_length(anchored) + tg->tgnargs + 1));
@@ -223,58 +215,6 @@ add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel)
 						tg->tgname, ig_row_relation_text(trigger->relid),
 						trigger->ncolumns, function_name(definition)),
 				 errhint("Use invariant_guard.add_%s().", function_name(definition))));
-}
-
-static List *
-anchored_columns(const Trigger *tg)
-{
-	KnownAnchor *known;
-	List	   *attnums;
-	char	   *qual;
-	MemoryContext old;
-	bool		found;
-
-	if (tg->tgqual == NULL)
-		return NIL;
-	known = known_anchors ? hash_search(known_anchors, &tg->tgoid, HASH_FIND, NULL) : NULL;
-	if (known != NULL && strcmp(known->qual, tg->tgqual) == 0)
-		return known->attnums;
-
-	/* this may raise, and must leave no half of an entry */
-	attnums = ig_row_rule_anchored(tg->tgqual);
-	if (known_anchors == NULL || hash_get_num_entries(known_anchors) >= MAX_KNOWN_ANCHORS)
-		forget_anchors();
-	old = MemoryContextSwitchTo(anchor_context);
-	attnums = list_copy(attnums);
-	qual = pstrdup(tg->tgqual);
-	known = hash_search(known_anchors, &tg->tgoid, HASH_ENTER, &found);
-	if (found)
-	{
-		pfree(known->qual);
-		list_free(known->attnums);
-	}
-	known->attnums = attnums;
-	known->qual = qual;
-	MemoryContextSwitchTo(old);
-	return attnums;
-}
-
-static void
-forget_anchors(void)
-{
-	HASHCTL		ctl = {0};
-
-	known_anchors = NULL;
-	if (anchor_context == NULL)
-		anchor_context = AllocSetContextCreate(CacheMemoryContext, "invariant_guard anchors",
-											   ALLOCSET_DEFAULT_SIZES);
-	else
-		MemoryContextReset(anchor_context);
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(KnownAnchor);
-	ctl.hcxt = anchor_context;
-	known_anchors = hash_create("invariant_guard anchors", 64, &ctl,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
 static void

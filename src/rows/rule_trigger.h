@@ -59,6 +59,22 @@ typedef struct IgRuleDefinition
 	void		(*prepare) (struct IgRuleTrigger *trigger, Relation rel);
 } IgRuleDefinition;
 
+/* Each kind's own, in the file of its trigger function. */
+extern const IgRuleDefinition ig_append_only_definition;
+extern const IgRuleDefinition ig_audit_columns_definition;
+extern const IgRuleDefinition ig_commit_assertion_definition;
+extern const IgRuleDefinition ig_frozen_rows_definition;
+extern const IgRuleDefinition ig_immutable_columns_definition;
+extern const IgRuleDefinition ig_isolation_floor_definition;
+extern const IgRuleDefinition ig_on_no_match_definition;
+extern const IgRuleDefinition ig_optimistic_lock_definition;
+extern const IgRuleDefinition ig_relative_only_definition;
+extern const IgRuleDefinition ig_row_limit_definition;
+extern const IgRuleDefinition ig_snapshot_columns_definition;
+extern const IgRuleDefinition ig_soft_delete_definition;
+extern const IgRuleDefinition ig_soft_delete_parent_definition;
+extern const IgRuleDefinition ig_unique_active_definition;
+
 typedef struct IgRuleColumn
 {
 	AttrNumber	attnum;
@@ -97,9 +113,6 @@ typedef struct IgRuleTrigger
 	void	   *data;			/* the rule's own; from prepare */
 	MemoryContext context;
 } IgRuleTrigger;
-
-/* In _PG_init, for each definition. */
-extern void ig_rule_define(const IgRuleDefinition *definition);
 
 /*
  * A trigger was made: if it declares a rule, raise if it is of a kind that its

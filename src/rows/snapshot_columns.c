@@ -71,7 +71,7 @@ static void check_source_columns(IgDeclaration *d, Oid source, List *columns, Li
 
 static const char *const option_names[] = {"key", "does", "keys", "source_columns", "source", NULL};
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_snapshot_columns_definition = {
 	.kind = IG_ROW_SNAPSHOT_COLUMNS,
 	.fires = IG_BEFORE_ROW(IG_FIRES_INSERT | IG_FIRES_UPDATE) |
 	IG_AFTER_ROW(IG_FIRES_INSERT | IG_FIRES_UPDATE | IG_FIRES_DELETE),
@@ -131,7 +131,7 @@ qual_of(const IgRuleTrigger *trigger, Relation rel)
 Datum
 ig_row_snapshot_columns(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_snapshot_columns_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 	SnapshotRule *rule = (SnapshotRule *) trigger->data;
 

@@ -39,7 +39,7 @@ static const char *const options[] = {"children", "deleted_rows", "keep_at_least
 static const char *const deleted_rows_words[] = {"open", "frozen", NULL};
 const char *const ig_soft_delete_children_words[] = {"restrict", "soft_cascade", "independent", NULL};
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_soft_delete_definition = {
 	.kind = IG_ROW_SOFT_DELETE,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
 	IG_AFTER_ROW(IG_FIRES_UPDATE) | IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE),
@@ -136,7 +136,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 Datum
 ig_row_soft_delete(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_soft_delete_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 
 	if (trigger->passes)

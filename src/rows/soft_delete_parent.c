@@ -28,7 +28,7 @@ PG_FUNCTION_INFO_V1(ig_row_soft_delete_parent);
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_soft_delete_parent_definition = {
 	.kind = IG_ROW_SOFT_DELETE_PARENT,
 	.fires = IG_AFTER_ROW(IG_FIRES_INSERT | IG_FIRES_UPDATE),
 	.options = NULL,
@@ -75,7 +75,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 Datum
 ig_row_soft_delete_parent(PG_FUNCTION_ARGS)
 {
-	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_soft_delete_parent_definition);
 	TriggerData *td = (TriggerData *) fcinfo->context;
 	const ParentTrigger *state = (const ParentTrigger *) trigger->data;
 	TupleTableSlot *row = TRIGGER_FIRED_BY_UPDATE(td->tg_event) ? td->tg_newslot : td->tg_trigslot;

@@ -67,7 +67,7 @@ static char *call_arguments(const IgDeclaration *d, List *columns, const char *p
 static char *check_query(const IgDeclaredTrigger *declared);
 static char *complaint(const char *index, const char *what);
 
-static const IgRuleDefinition definition = {
+const IgRuleDefinition ig_unique_active_definition = {
 	.kind = IG_ROW_UNIQUE_ACTIVE,
 	.fires = IG_AFTER_STATEMENT(IG_FIRES_TRUNCATE),
 	.options = option_names,
@@ -87,7 +87,7 @@ ig_unique_active_init(void)
 Datum
 ig_row_unique_active(PG_FUNCTION_ARGS)
 {
-	(void) ig_rule_trigger(fcinfo, &definition);
+	(void) ig_rule_trigger(fcinfo, &ig_unique_active_definition);
 	return ig_rule_trigger_pass((TriggerData *) fcinfo->context);
 }
 
