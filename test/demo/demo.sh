@@ -298,6 +298,8 @@ prepare()
 	owner -q -v ON_ERROR_STOP=1 -f - <"$here/shop.sql" || ig_die "the shop could not be set up"
 }
 
+. "$here/rows_acts.sh"
+
 prepare "${1:-}"
 act_install
 act_required_column
@@ -309,6 +311,11 @@ act_truncate
 act_reset
 act_drop_table
 act_do_block
+act_two_carts
+act_two_deductions
+act_lost_update
+act_deleted_payment
+act_soft_delete
 end_act
 
 echo
