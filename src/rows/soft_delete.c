@@ -90,6 +90,7 @@ void
 ig_soft_delete_init(void)
 {
 	ig_soft_delete_plan_init();
+	ig_soft_delete_exec_init();
 	ig_rule_check(IG_ROW_SOFT_DELETE, orphans_of_declared);
 }
 
@@ -398,80 +399,6 @@ is_changed(const IgRuleTrigger *trigger, const TriggerData *td)
 			return true;
 	}
 	return false;
-}
-
-/* ---- the rule as it is declared ------------------------------------------- */
-
-bool
-ig_soft_delete_declares(const Trigger *trigger)
-{
-	return TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
-		TRIGGER_FOR_DELETE(trigger->tgtype) && trigger->tgenabled != TRIGGER_DISABLED;
-}
-
-/*
- * As rule_trigger.c reads it; what is wrong with a trigger that was written by
- * hand it says when it fires.
- */
-bool
-ig_soft_delete_of(Relation rel, IgSoftDelete *rule)
-{
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-	{
-		const Trigger *trigger = &rel->trigdesc->triggers[i];
-		const IgRowRule *kind;
-		List	   *columns;
-
-		if (!ig_soft_delete_declares(trigger))
-			continue;
-		kind = ig_row_rule_of_function(trigger->tgfoid);
-		if (kind == NULL || kind->kind != IG_ROW_SOFT_DELETE)
-			continue;
-
-		memset(rule, 0, sizeof(IgSoftDelete));
-		columns = ig_row_rule_anchored(trigger->tgqual);
-		for (int j = 0; j < trigger->tgnargs; j++)
-		{
-			const char *arg = trigger->tgargs[j];
-
-			if (strcmp(arg, "children=soft_cascade") == 0)
-				rule->children = IG_CHILDREN_SOFT_CASCADE;
-			else if (strcmp(arg, "children=independent") == 0)
-				rule->children = IG_CHILDREN_INDEPENDENT;
-			else if (strcmp(arg, "deleted_rows=frozen") == 0)
-				rule->frozen = true;
-			else if (strncmp(arg, "keep_at_least=", 14) == 0)
-				rule->keep = arg + 14;
-			else if (strchr(arg, '=') == NULL && trigger->tgqual == NULL)
-				columns = lappend_int(columns, get_attnum(RelationGetRelid(rel), arg));
-		}
-		rule->deleted = list_length(columns) > 0 ? linitial_int(columns) : 0;
-		rule->operation = list_length(columns) > 1 ? lsecond_int(columns) : 0;
-		return rule->deleted > 0;
-	}
-	return false;
-}
-
-bool
-ig_soft_delete_of_table(Oid relid, IgSoftDelete *rule)
-{
-	Relation	rel = RelationIdGetRelation(relid);
-	bool		found;
-
-	if (!RelationIsValid(rel))
-		return false;
-	found = ig_soft_delete_of(rel, rule);
-	if (found && rule->keep != NULL)
-		rule->keep = pstrdup(rule->keep);
-	RelationClose(rel);
-	return found;
-}
-
-char *
-ig_soft_delete_quoted(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
 }
 
 /*
