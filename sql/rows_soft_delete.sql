@@ -303,6 +303,17 @@ CREATE TRIGGER tell_row BEFORE UPDATE OF deleted_at OR DELETE ON docs FOR EACH R
 CREATE TRIGGER tell_statement AFTER UPDATE OR DELETE ON docs FOR EACH STATEMENT EXECUTE FUNCTION tell();
 DELETE FROM docs;
 
+-- one that changes what is set is judged
+CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.name = 'no operation' THEN NEW.delete_operation = NULL; END IF;
+	IF NEW.name = 'stays' THEN NEW.deleted_at = NULL; END IF;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER meddle BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION meddle();
+INSERT INTO customers VALUES (90, 'no operation'), (91, 'stays');
+DELETE FROM customers WHERE id = 90;
+DELETE FROM customers WHERE id = 91 RETURNING id, state(deleted_at);
 -- a column is renamed, and the rule follows; dropped it cannot be
 SET invariant_guard.mode = off;
 ALTER TABLE docs RENAME COLUMN deleted_at TO "Gone At";

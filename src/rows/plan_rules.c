@@ -27,6 +27,7 @@
 #include "utils/rel.h"
 
 #include "platform/compat.h"
+#include "rows/kept_plan.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
 
@@ -40,6 +41,7 @@ static LocalTransactionId loading_lxid = InvalidLocalTransactionId;
 
 static PlannedStmt *ig_planner(Query *parse, const char *query_string,
 							   int cursorOptions, ParamListInfo boundParams);
+static bool is_internal(const char *query_string);
 static bool visit_query(Query *top, Query *query);
 static bool fires_here(const Trigger *trigger);
 
@@ -91,7 +93,7 @@ ig_planner(Query *parse, const char *query_string, int cursorOptions,
 	PlannedStmt *result;
 
 	if ((parse->commandType != CMD_SELECT || parse->hasModifyingCTE) &&
-		!InNoForceRLSOperation() && !IsBinaryUpgrade && !IsLogicalWorker())
+		!is_internal(query_string) && !IsBinaryUpgrade && !IsLogicalWorker())
 	{
 		ListCell   *lc;
 
@@ -113,6 +115,32 @@ ig_planner(Query *parse, const char *query_string, int cursorOptions,
 	if (tag_is_delete)
 		result->commandType = CMD_DELETE;
 	return result;
+}
+
+/*
+ * The queries of foreign keys, and our own, do what has been judged.  Those of
+ * a trigger that they fire run in the same security context and are anybody's:
+ * a plan that were not looked at there would stay in the session.  So the words
+ * tell: these have every name in quotes and every operator qualified.
+ */
+static bool
+is_internal(const char *query_string)
+{
+	const char *rest = query_string;
+
+	if (likely(!InNoForceRLSOperation()))
+		return false;
+	if (query_string == NULL || ig_kept_plan_is(query_string))
+		return true;
+	if (strncmp(rest, "DELETE FROM ", 12) == 0)
+		rest += 12;
+	else if (strncmp(rest, "UPDATE ", 7) == 0)
+		rest += 7;
+	else
+		return false;
+	if (strncmp(rest, "ONLY ", 5) == 0)
+		rest += 5;
+	return *rest == '"' && strstr(rest, " OPERATOR(") != NULL;
 }
 
 static bool

@@ -75,10 +75,11 @@ IgSoftDeleteWork *ig_soft_delete_work = NULL;
 static void check_delete(IgRuleTrigger *trigger, TriggerData *td);
 static void refuse_delete(IgRuleTrigger *trigger);
 static bool is_purged(const IgRuleTrigger *trigger, const TriggerData *td);
-static void children_of_moving(IgRuleTrigger *trigger, TriggerData *td);
+static void mark_of_moving(IgRuleTrigger *trigger, TriggerData *td);
 static void check_update(IgRuleTrigger *trigger, TriggerData *td);
 static void note_mark(const SoftDeleteTrigger *state, const IgMarkedRow *marked);
 static void check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted);
+static void refuse_without_operation(IgRuleTrigger *trigger);
 static void check_deleted(IgRuleTrigger *trigger, TriggerData *td);
 static void check_restored(IgRuleTrigger *trigger, TriggerData *td);
 static Oid	declaring_table(Oid relid);
@@ -165,7 +166,7 @@ check_delete(IgRuleTrigger *trigger, TriggerData *td)
 		return;
 	if (ig_move_is_delete(td))
 	{
-		children_of_moving(trigger, td);
+		mark_of_moving(trigger, td);
 		return;
 	}
 	refuse_delete(trigger);
@@ -212,12 +213,16 @@ is_purged(const IgRuleTrigger *trigger, const TriggerData *td)
 }
 
 static void
-children_of_moving(IgRuleTrigger *trigger, TriggerData *td)
+mark_of_moving(IgRuleTrigger *trigger, TriggerData *td)
 {
 	SoftDeleteTrigger *state = (SoftDeleteTrigger *) trigger->data;
 	IgMarkedRow marked = {0};
 
-	if (!moving.is_mark || !state->has_children)
+	if (!moving.is_mark)
+		return;
+	if (state->rule.operation != 0 && moving.operation_is_null)
+		refuse_without_operation(trigger);
+	if (!state->has_children)
 		return;
 	marked.rel = td->tg_relation;
 	marked.tid = &td->tg_trigtuple->t_self;
@@ -276,19 +281,26 @@ check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted)
 	}
 
 	if (state->rule.operation != 0 && marked.operation_is_null)
-		ig_row_refuse(trigger, trigger->relid, "soft-delete",
-					  NameStr(trigger->columns[1].name),
-					  psprintf("a row of \"%s\" is marked as deleted, but not with the operation that did it",
-							   ig_row_relation_text(trigger->relid)),
-					  psprintf("Column \"%s\" is NULL, so that invariant_guard.soft_restore() could not bring it back.",
-							   ig_text_name(NameStr(trigger->columns[1].name))),
-					  psprintf("DELETE FROM %s fills it in; or set it to gen_random_uuid().",
-							   ig_soft_delete_quoted(declaring_table(trigger->relid))));
+		refuse_without_operation(trigger);
 	if (state->has_children)
 	{
 		marked.tid = &td->tg_newtuple->t_self;
 		ig_soft_delete_children(trigger, &state->rule, &marked, &state->keys);
 	}
+}
+
+static void
+refuse_without_operation(IgRuleTrigger *trigger)
+{
+	const char *column = NameStr(trigger->columns[1].name);
+
+	ig_row_refuse(trigger, trigger->relid, "soft-delete", column,
+				  psprintf("a row of \"%s\" is marked as deleted, but not with the operation that did it",
+						   ig_row_relation_text(trigger->relid)),
+				  psprintf("Column \"%s\" is NULL, so that invariant_guard.soft_restore() could not bring it back.",
+						   ig_text_name(column)),
+				  psprintf("DELETE FROM %s fills it in; or set it to gen_random_uuid().",
+						   ig_soft_delete_quoted(declaring_table(trigger->relid))));
 }
 
 static void
