@@ -155,8 +155,10 @@ OBJS = \
 	src/rows/soft_delete_check.o \
 	src/rows/soft_delete_children.o \
 	src/rows/soft_delete_declare.o \
+	src/rows/soft_delete_exec.o \
 	src/rows/soft_delete_parent.o \
 	src/rows/soft_delete_plan.o \
+	src/rows/soft_delete_rule.o \
 	src/rows/soft_delete_views.o \
 	src/rows/spread.o \
 	src/rows/unique_active.o \

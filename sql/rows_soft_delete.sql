@@ -303,6 +303,17 @@ CREATE TRIGGER tell_row BEFORE UPDATE OF deleted_at OR DELETE ON docs FOR EACH R
 CREATE TRIGGER tell_statement AFTER UPDATE OR DELETE ON docs FOR EACH STATEMENT EXECUTE FUNCTION tell();
 DELETE FROM docs;
 
+-- one that changes what is set is judged
+CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF NEW.name = 'no operation' THEN NEW.delete_operation = NULL; END IF;
+	IF NEW.name = 'stays' THEN NEW.deleted_at = NULL; END IF;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER meddle BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION meddle();
+INSERT INTO customers VALUES (90, 'no operation'), (91, 'stays');
+DELETE FROM customers WHERE id = 90;
+DELETE FROM customers WHERE id = 91 RETURNING id, state(deleted_at);
 -- a column is renamed, and the rule follows; dropped it cannot be
 SET invariant_guard.mode = off;
 ALTER TABLE docs RENAME COLUMN deleted_at TO "Gone At";
@@ -343,6 +354,16 @@ RESET invariant_guard.allow;
 RESET invariant_guard.reason;
 SELECT invariant_guard.soft_delete();
 
+CREATE TABLE notes2 (id int, deleted_at timestamptz);
+CREATE TRIGGER zz_ig_soft_delete_delete BEFORE DELETE ON notes2 FOR EACH ROW
+	WHEN (invariant_guard.uses(OLD.deleted_at)) EXECUTE FUNCTION invariant_guard.soft_delete();
+CREATE TRIGGER zz_ig_soft_delete_change AFTER UPDATE ON notes2 FOR EACH ROW
+	WHEN (OLD.deleted_at IS NOT NULL AND invariant_guard.changed(OLD.deleted_at, NEW.deleted_at)) EXECUTE FUNCTION invariant_guard.soft_delete();
+CREATE TRIGGER zz_ig_soft_delete_truncate BEFORE TRUNCATE ON notes2 EXECUTE FUNCTION invariant_guard.soft_delete();
+INSERT INTO notes2 VALUES (1), (2);
+DELETE FROM notes2 WHERE id = 1 RETURNING id, state(deleted_at);
+UPDATE notes2 SET deleted_at = deleted_at - interval '1 day';
+UPDATE notes2 SET deleted_at = NULL;
 -- names
 CREATE TABLE "Odd ""Table"" with a name of 63 bytes, as long as a name can be."
 	("an id" int, "the ""time"" with a name of 63 bytes, as long as a name can be..." timestamptz, "an operation" uuid);

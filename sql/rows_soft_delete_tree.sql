@@ -189,6 +189,17 @@ SET LOCAL invariant_guard.allow = 'truncate(shop.owners), truncate-cascade(shop.
 TRUNCATE owners CASCADE;
 ROLLBACK;
 
+-- what a trigger does that a cascade fires is a statement like any other
+CREATE TABLE kennels (id int PRIMARY KEY, owner int REFERENCES owners ON DELETE CASCADE);
+CREATE FUNCTION empty_kennel() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN DELETE FROM shop.pets4 WHERE id = OLD.id; RETURN OLD; END $$;
+CREATE TRIGGER empty BEFORE DELETE ON kennels FOR EACH ROW EXECUTE FUNCTION empty_kennel();
+INSERT INTO owners VALUES (3);
+INSERT INTO kennels VALUES (11, 3), (12, NULL);
+INSERT INTO pets4 VALUES (11), (12);
+DELETE FROM owners WHERE id = 3;
+DELETE FROM kennels WHERE id = 12;
+SELECT id, deleted_at IS NOT NULL AS deleted FROM pets4 WHERE id > 10 ORDER BY id;
 -- partitions, with other columns' numbers
 BEGIN;
 CREATE TABLE events (id int, region text, k int, body text, deleted_at timestamptz, op uuid, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
@@ -248,6 +259,25 @@ SET LOCAL invariant_guard.reason = 'test';
 SET LOCAL invariant_guard.allow = 'truncate(shop.events_asia_1), truncate(shop.tickets)';
 TRUNCATE events_asia_1, tickets;
 ROLLBACK;
+-- partitioned by the mark itself: a soft delete moves the row
+CREATE TABLE archive (id int, note text, deleted_at timestamptz, op uuid) PARTITION BY LIST ((deleted_at IS NULL));
+CREATE TABLE archive_live PARTITION OF archive FOR VALUES IN (true);
+CREATE TABLE archive_dead PARTITION OF archive FOR VALUES IN (false);
+SELECT invariant_guard.add_soft_delete('archive', operation => 'op');
+INSERT INTO archive VALUES (1, 'a'), (2, 'b'), (3, 'c');
+\set QUIET off
+DELETE FROM archive WHERE id < 3;
+DELETE FROM archive WHERE id < 3;
+DELETE FROM archive WHERE id = 3 RETURNING id, deleted_at IS NOT NULL AS deleted;
+\set QUIET on
+SELECT tableoid::regclass, id FROM archive ORDER BY id;
+UPDATE archive SET deleted_at = NULL WHERE id = 1;
+SELECT invariant_guard.soft_restore('archive', op) FROM archive WHERE id = 1;
+SELECT tableoid::regclass, id FROM archive ORDER BY id;
+UPDATE archive SET deleted_at = now(), op = NULL WHERE id = 1;
+DELETE FROM archive_dead;
+SELECT invariant_guard.purge('archive');
+SELECT tableoid::regclass, id FROM archive ORDER BY id;
 -- the table that refers is partitioned
 CREATE TABLE plans (id int PRIMARY KEY, deleted_at timestamptz);
 BEGIN;
@@ -316,6 +346,13 @@ GRANT INSERT ON ours TO regress_user;
 CREATE POLICY none ON ours FOR INSERT WITH CHECK (true);
 SET ROLE regress_parent;
 SELECT invariant_guard.add_soft_delete('theirs', children => 'soft_cascade', operation => 'op');
+CREATE TABLE own (id int PRIMARY KEY, parent int REFERENCES own, deleted_at timestamptz, op uuid);
+SELECT invariant_guard.add_soft_delete('own', children => 'soft_cascade', operation => 'op');
+INSERT INTO own VALUES (1, NULL), (2, 1);
+DELETE FROM own WHERE id = 1;
+SELECT invariant_guard.soft_restore('own', op) FROM own WHERE id = 2;
+DELETE FROM own WHERE id = 1;
+SELECT invariant_guard.purge('own');
 RESET ROLE;
 SELECT invariant_guard.add_soft_delete('theirs', children => 'soft_cascade', operation => 'op');
 SELECT invariant_guard.add_soft_delete('ours', operation => 'op');

@@ -69,6 +69,26 @@ ig_kept_plan_run(const char *sql, int nargs, Oid *types, Datum *values, Oid reli
 	return count;
 }
 
+bool
+ig_kept_plan_is(const char *sql)
+{
+	HASH_SEQ_STATUS status;
+	const KeptPlan *kept;
+
+	if (kept_plans == NULL)
+		return false;
+	hash_seq_init(&status, kept_plans);
+	while ((kept = (const KeptPlan *) hash_seq_search(&status)) != NULL)
+	{
+		if (kept->plan != NULL && strcmp(kept->sql, sql) == 0)
+		{
+			hash_seq_term(&status);
+			return true;
+		}
+	}
+	return false;
+}
+
 static SPIPlanPtr
 plan_of(const char *sql, int nargs, Oid *types)
 {

@@ -21,4 +21,7 @@
 extern uint64 ig_kept_plan_run(const char *sql, int nargs, Oid *types, Datum *values,
 							   Oid relid, long limit);
 
+/* Is it the text of one of them? */
+extern bool ig_kept_plan_is(const char *sql);
+
 #endif							/* IG_KEPT_PLAN_H */

@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 
 #include "platform/compat.h"
+#include "rows/kept_plan.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
 #include "rows/running.h"
@@ -40,6 +41,7 @@ static LocalTransactionId loading_lxid = InvalidLocalTransactionId;
 
 static PlannedStmt *ig_planner(Query *parse, const char *query_string,
 							   int cursorOptions, ParamListInfo boundParams);
+static bool is_internal(const char *query_string);
 static bool visit_query(Query *top, Query *query, List **marks);
 
 void
@@ -92,7 +94,7 @@ ig_planner(Query *parse, const char *query_string, int cursorOptions,
 	ListCell   *lm;
 
 	if ((parse->commandType != CMD_SELECT || parse->hasModifyingCTE) &&
-		!ig_is_key_query(query_string) && !IsBinaryUpgrade)
+		!is_internal(query_string) && !IsBinaryUpgrade)
 	{
 		ListCell   *lc;
 
@@ -116,6 +118,16 @@ ig_planner(Query *parse, const char *query_string, int cursorOptions,
 	if (tag_is_delete)
 		result->commandType = CMD_DELETE;
 	return result;
+}
+
+/*
+ * The queries of foreign keys, and our own, do what has been judged.
+ */
+static bool
+is_internal(const char *query_string)
+{
+	return unlikely(InNoForceRLSOperation()) &&
+		(ig_is_key_query(query_string) || ig_kept_plan_is(query_string));
 }
 
 static bool

@@ -146,8 +146,8 @@ ig_running_statement(void)
 
 /*
  * Foreign keys run their queries in a context of their own; but what a trigger
- * does that such a query fires runs in it as well.  Theirs have the target's
- * name in quotes, always, right after the verb.
+ * does that such a query fires runs in it as well, and is anybody's.  So the
+ * words tell: theirs have every name in quotes and every operator qualified.
  */
 bool
 ig_is_key_query(const char *source)
@@ -165,7 +165,7 @@ ig_is_key_query(const char *source)
 		return false;
 	if (skip_word(rest, "ONLY ") != NULL)
 		rest = skip_word(rest, "ONLY ");
-	return rest[0] == '"';
+	return rest[0] == '"' && strstr(rest, " OPERATOR(") != NULL;
 }
 
 static const char *

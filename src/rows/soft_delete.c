@@ -75,10 +75,11 @@ IgSoftDeleteWork *ig_soft_delete_work = NULL;
 static void check_delete(IgRuleTrigger *trigger, TriggerData *td);
 static void refuse_delete(IgRuleTrigger *trigger);
 static bool is_purged(const IgRuleTrigger *trigger, const TriggerData *td);
-static void children_of_moving(IgRuleTrigger *trigger, TriggerData *td);
+static void mark_of_moving(IgRuleTrigger *trigger, TriggerData *td);
 static void check_update(IgRuleTrigger *trigger, TriggerData *td);
 static void note_mark(const SoftDeleteTrigger *state, const IgMarkedRow *marked);
 static void check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted);
+static void refuse_without_operation(IgRuleTrigger *trigger);
 static void check_deleted(IgRuleTrigger *trigger, TriggerData *td);
 static void check_restored(IgRuleTrigger *trigger, TriggerData *td);
 static Oid	declaring_table(Oid relid);
@@ -90,6 +91,7 @@ void
 ig_soft_delete_init(void)
 {
 	ig_soft_delete_plan_init();
+	ig_soft_delete_exec_init();
 	ig_rule_check(IG_ROW_SOFT_DELETE, orphans_of_declared);
 }
 
@@ -164,7 +166,7 @@ check_delete(IgRuleTrigger *trigger, TriggerData *td)
 		return;
 	if (ig_move_is_delete(td))
 	{
-		children_of_moving(trigger, td);
+		mark_of_moving(trigger, td);
 		return;
 	}
 	refuse_delete(trigger);
@@ -211,12 +213,16 @@ is_purged(const IgRuleTrigger *trigger, const TriggerData *td)
 }
 
 static void
-children_of_moving(IgRuleTrigger *trigger, TriggerData *td)
+mark_of_moving(IgRuleTrigger *trigger, TriggerData *td)
 {
 	SoftDeleteTrigger *state = (SoftDeleteTrigger *) trigger->data;
 	IgMarkedRow marked = {0};
 
-	if (!moving.is_mark || !state->has_children)
+	if (!moving.is_mark)
+		return;
+	if (state->rule.operation != 0 && moving.operation_is_null)
+		refuse_without_operation(trigger);
+	if (!state->has_children)
 		return;
 	marked.rel = td->tg_relation;
 	marked.tid = &td->tg_trigtuple->t_self;
@@ -275,19 +281,26 @@ check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted)
 	}
 
 	if (state->rule.operation != 0 && marked.operation_is_null)
-		ig_row_refuse(trigger, trigger->relid, "soft-delete",
-					  NameStr(trigger->columns[1].name),
-					  psprintf("a row of \"%s\" is marked as deleted, but not with the operation that did it",
-							   ig_row_relation_text(trigger->relid)),
-					  psprintf("Column \"%s\" is NULL, so that invariant_guard.soft_restore() could not bring it back.",
-							   ig_text_name(NameStr(trigger->columns[1].name))),
-					  psprintf("DELETE FROM %s fills it in; or set it to gen_random_uuid().",
-							   ig_soft_delete_quoted(declaring_table(trigger->relid))));
+		refuse_without_operation(trigger);
 	if (state->has_children)
 	{
 		marked.tid = &td->tg_newtuple->t_self;
 		ig_soft_delete_children(trigger, &state->rule, &marked, &state->keys);
 	}
+}
+
+static void
+refuse_without_operation(IgRuleTrigger *trigger)
+{
+	const char *column = NameStr(trigger->columns[1].name);
+
+	ig_row_refuse(trigger, trigger->relid, "soft-delete", column,
+				  psprintf("a row of \"%s\" is marked as deleted, but not with the operation that did it",
+						   ig_row_relation_text(trigger->relid)),
+				  psprintf("Column \"%s\" is NULL, so that invariant_guard.soft_restore() could not bring it back.",
+						   ig_text_name(column)),
+				  psprintf("DELETE FROM %s fills it in; or set it to gen_random_uuid().",
+						   ig_soft_delete_quoted(declaring_table(trigger->relid))));
 }
 
 static void
@@ -398,80 +411,6 @@ is_changed(const IgRuleTrigger *trigger, const TriggerData *td)
 			return true;
 	}
 	return false;
-}
-
-/* ---- the rule as it is declared ------------------------------------------- */
-
-bool
-ig_soft_delete_declares(const Trigger *trigger)
-{
-	return TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
-		TRIGGER_FOR_DELETE(trigger->tgtype) && trigger->tgenabled != TRIGGER_DISABLED;
-}
-
-/*
- * As rule_trigger.c reads it; what is wrong with a trigger that was written by
- * hand it says when it fires.
- */
-bool
-ig_soft_delete_of(Relation rel, IgSoftDelete *rule)
-{
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-	{
-		const Trigger *trigger = &rel->trigdesc->triggers[i];
-		const IgRowRule *kind;
-		List	   *columns;
-
-		if (!ig_soft_delete_declares(trigger))
-			continue;
-		kind = ig_row_rule_of_function(trigger->tgfoid);
-		if (kind == NULL || kind->kind != IG_ROW_SOFT_DELETE)
-			continue;
-
-		memset(rule, 0, sizeof(IgSoftDelete));
-		columns = ig_row_rule_anchored(trigger->tgqual);
-		for (int j = 0; j < trigger->tgnargs; j++)
-		{
-			const char *arg = trigger->tgargs[j];
-
-			if (strcmp(arg, "children=soft_cascade") == 0)
-				rule->children = IG_CHILDREN_SOFT_CASCADE;
-			else if (strcmp(arg, "children=independent") == 0)
-				rule->children = IG_CHILDREN_INDEPENDENT;
-			else if (strcmp(arg, "deleted_rows=frozen") == 0)
-				rule->frozen = true;
-			else if (strncmp(arg, "keep_at_least=", 14) == 0)
-				rule->keep = arg + 14;
-			else if (strchr(arg, '=') == NULL && trigger->tgqual == NULL)
-				columns = lappend_int(columns, get_attnum(RelationGetRelid(rel), arg));
-		}
-		rule->deleted = list_length(columns) > 0 ? linitial_int(columns) : 0;
-		rule->operation = list_length(columns) > 1 ? lsecond_int(columns) : 0;
-		return rule->deleted > 0;
-	}
-	return false;
-}
-
-bool
-ig_soft_delete_of_table(Oid relid, IgSoftDelete *rule)
-{
-	Relation	rel = RelationIdGetRelation(relid);
-	bool		found;
-
-	if (!RelationIsValid(rel))
-		return false;
-	found = ig_soft_delete_of(rel, rule);
-	if (found && rule->keep != NULL)
-		rule->keep = pstrdup(rule->keep);
-	RelationClose(rel);
-	return found;
-}
-
-char *
-ig_soft_delete_quoted(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
 }
 
 /*

@@ -4,7 +4,9 @@
  *	  What the files of the rule soft-delete share.
  *
  *		soft_delete.c			the trigger function: what is refused
+ *		soft_delete_rule.c		the rule as a table declares it
  *		soft_delete_plan.c		DELETE becomes UPDATE, in the plan
+ *		soft_delete_exec.c		which triggers that UPDATE can do without
  *		soft_delete_children.c	what a mark means for rows that refer to it
  *		soft_delete_parent.c	no live row refers to a deleted one
  *		soft_delete_declare.c	add_soft_delete()
@@ -118,5 +120,6 @@ extern IgSoftDeleteWork *ig_soft_delete_work;
 extern char *ig_soft_delete_quoted(Oid relid);
 
 extern void ig_soft_delete_plan_init(void);
+extern void ig_soft_delete_exec_init(void);
 
 #endif							/* IG_SOFT_DELETE_H */

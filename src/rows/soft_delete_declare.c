@@ -12,6 +12,7 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -206,7 +207,9 @@ check_references(IgDeclaration *d, const Declared *declared)
 }
 
 /*
- * The foreign keys that refer to the table, and the rows that are there.
+ * The foreign keys that refer to the table, and the rows that are there.  Who
+ * writes to one of the tables, or to a partition, is waited for before they are
+ * looked at.
  */
 static void
 check_referring(IgDeclaration *d, const Declared *declared)
@@ -214,10 +217,14 @@ check_referring(IgDeclaration *d, const Declared *declared)
 	char	   *orphans;
 	ListCell   *lc;
 
+	(void) find_all_inheritors(d->relid, ShareRowExclusiveLock, NULL);
 	foreach(lc, ig_foreign_keys_to(d->rel))
 	{
 		const IgForeignKey *key = (const IgForeignKey *) lfirst(lc);
 		IgSoftDelete child;
+
+		ig_lock_owned_table(key->child, ShareRowExclusiveLock);
+		(void) find_all_inheritors(key->child, ShareRowExclusiveLock, NULL);
 
 		if (key->has_period)
 			not_applicable(d, psprintf("foreign key \"%s\" of table \"%s\" refers to a period",

@@ -1,0 +1,163 @@
+/*-------------------------------------------------------------------------
+ *
+ * soft_delete_rule.c
+ *	  The rule as a table declares it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_trigger.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+#include "rows/soft_delete.h"
+
+/*
+ * What the WHEN clause of a trigger names.  Reading it takes longer than all
+ * else that is done for a DELETE, and it is the same each time.
+ */
+typedef struct KnownColumns
+{
+	Oid			tgoid;			/* hash key */
+	char	   *qual;			/* what was read; another one is another rule */
+	AttrNumber	deleted;
+	AttrNumber	operation;
+} KnownColumns;
+
+static HTAB *known_columns = NULL;
+
+static void read_columns(Relation rel, const Trigger *trigger, IgSoftDelete *rule);
+static void read_arguments(const Trigger *trigger, IgSoftDelete *rule);
+static const KnownColumns *columns_of(const Trigger *trigger);
+
+bool
+ig_soft_delete_declares(const Trigger *trigger)
+{
+	return TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_BEFORE(trigger->tgtype) &&
+		TRIGGER_FOR_DELETE(trigger->tgtype) && trigger->tgenabled != TRIGGER_DISABLED;
+}
+
+/*
+ * As rule_trigger.c reads it; what is wrong with a trigger that was written by
+ * hand it says when it fires.
+ */
+bool
+ig_soft_delete_of(Relation rel, IgSoftDelete *rule)
+{
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		const IgRowRule *kind;
+
+		if (!ig_soft_delete_declares(trigger))
+			continue;
+		kind = ig_row_rule_of_function(trigger->tgfoid);
+		if (kind == NULL || kind->kind != IG_ROW_SOFT_DELETE)
+			continue;
+
+		memset(rule, 0, sizeof(IgSoftDelete));
+		read_arguments(trigger, rule);
+		read_columns(rel, trigger, rule);
+		return rule->deleted > 0;
+	}
+	return false;
+}
+
+bool
+ig_soft_delete_of_table(Oid relid, IgSoftDelete *rule)
+{
+	Relation	rel = RelationIdGetRelation(relid);
+	bool		found;
+
+	if (!RelationIsValid(rel))
+		return false;
+	found = ig_soft_delete_of(rel, rule);
+	if (found && rule->keep != NULL)
+		rule->keep = pstrdup(rule->keep);
+	RelationClose(rel);
+	return found;
+}
+
+char *
+ig_soft_delete_quoted(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}
+
+static void
+read_arguments(const Trigger *trigger, IgSoftDelete *rule)
+{
+	for (int i = 0; i < trigger->tgnargs; i++)
+	{
+		const char *arg = trigger->tgargs[i];
+
+		if (strcmp(arg, "children=soft_cascade") == 0)
+			rule->children = IG_CHILDREN_SOFT_CASCADE;
+		else if (strcmp(arg, "children=independent") == 0)
+			rule->children = IG_CHILDREN_INDEPENDENT;
+		else if (strcmp(arg, "deleted_rows=frozen") == 0)
+			rule->frozen = true;
+		else if (strncmp(arg, "keep_at_least=", 14) == 0)
+			rule->keep = arg + 14;
+	}
+}
+
+/*
+ * Of the WHEN clause or, written by hand, of the arguments.
+ */
+static void
+read_columns(Relation rel, const Trigger *trigger, IgSoftDelete *rule)
+{
+	if (trigger->tgqual != NULL)
+	{
+		const KnownColumns *known = columns_of(trigger);
+
+		rule->deleted = known->deleted;
+		rule->operation = known->operation;
+	}
+	for (int i = 0; i < trigger->tgnargs && rule->deleted == 0; i++)
+	{
+		if (strchr(trigger->tgargs[i], '=') != NULL)
+			continue;
+		rule->deleted = get_attnum(RelationGetRelid(rel), trigger->tgargs[i]);
+		if (i + 1 < trigger->tgnargs && strchr(trigger->tgargs[i + 1], '=') == NULL)
+			rule->operation = get_attnum(RelationGetRelid(rel), trigger->tgargs[i + 1]);
+	}
+}
+
+static const KnownColumns *
+columns_of(const Trigger *trigger)
+{
+	KnownColumns *known;
+	List	   *anchored;
+	bool		found;
+
+	if (known_columns == NULL)
+	{
+		HASHCTL		ctl = {0};
+
+		ctl.keysize = sizeof(Oid);
+		ctl.entrysize = sizeof(KnownColumns);
+		known_columns = hash_create("invariant_guard soft delete", 32, &ctl,
+									HASH_ELEM | HASH_BLOBS);
+	}
+
+	known = (KnownColumns *) hash_search(known_columns, &trigger->tgoid, HASH_FIND, NULL);
+	if (known != NULL && known->qual != NULL && strcmp(known->qual, trigger->tgqual) == 0)
+		return known;
+
+	anchored = ig_row_rule_anchored(trigger->tgqual);
+	known = (KnownColumns *) hash_search(known_columns, &trigger->tgoid, HASH_ENTER, &found);
+	if (found && known->qual != NULL)
+		pfree(known->qual);
+	known->qual = NULL;
+	known->deleted = list_length(anchored) > 0 ? linitial_int(anchored) : 0;
+	known->operation = list_length(anchored) > 1 ? lsecond_int(anchored) : 0;
+	known->qual = MemoryContextStrdup(TopMemoryContext, trigger->tgqual);
+	return known;
+}
