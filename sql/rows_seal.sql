@@ -26,7 +26,7 @@ INSERT INTO ledger VALUES (1, 100, 'a', '2024-01-01 12:00+00', '1 mon 2 days', 0
 SELECT number, row_count, length(hash) FROM invariant_guard.seal('ledger', 2);
 SELECT number, row_count, length(hash) FROM invariant_guard.seal('ledger');
 SELECT number, row_count, length(hash) FROM invariant_guard.seal('ledger');
-SELECT number, columns, from_key, to_key, removed_to, row_count FROM ledger_seals ORDER BY 1;
+SELECT number, columns, key, from_key, to_key, removed_to, row_count FROM ledger_seals ORDER BY 1;
 SELECT obj_description('ledger_seals'::regclass), pg_get_constraintdef(oid) FROM pg_constraint
 	WHERE conrelid = 'ledger_seals'::regclass AND contype = 'c';
 SELECT tgname, tgenabled FROM pg_trigger WHERE tgrelid IN ('ledger'::regclass, 'ledger_seals'::regclass) ORDER BY tgrelid, 1;
@@ -44,6 +44,7 @@ SELECT s.number, s.hash = sha256(field('invariant_guard seal 1') || number(s.num
 		|| int4send(8) || timestamptz_send(s.sealed_at)
 		|| int4send(32) || s.previous
 		|| int4send(cardinality(s.columns)) || (SELECT joined(field(c) ORDER BY o) FROM unnest(s.columns) WITH ORDINALITY u(c, o))
+		|| int4send(cardinality(s.key)) || (SELECT joined(field(c) ORDER BY o) FROM unnest(s.key) WITH ORDINALITY u(c, o))
 		|| (SELECT joined(field(id::text) || field(cents::text) || field(note) || field(at::text) || field(part::text)
 				|| field(price::text) || field(raw::text) || field(tags::text) ORDER BY id)
 			FROM ledger WHERE id BETWEEN s.from_key[1]::int AND s.to_key[1]::int)
@@ -137,8 +138,9 @@ SELECT * FROM manipulate('UPDATE ledger_seals SET row_count = 1 WHERE number = 1
 SELECT * FROM manipulate('UPDATE ledger_seals SET from_key = ''{0}'' WHERE number = 1');
 SELECT * FROM manipulate('UPDATE ledger_seals SET to_key = ''{6}'' WHERE number = 3');
 SELECT * FROM manipulate('UPDATE ledger_seals SET columns = columns[1:3] WHERE number = 1');
+SELECT * FROM manipulate('UPDATE ledger_seals SET key = ''{cents}'' WHERE number = 1');
 SELECT * FROM manipulate('UPDATE ledger_seals SET to_key = NULL, removed_to = to_key WHERE number = 1');
-SELECT * FROM manipulate('INSERT INTO ledger_seals SELECT 5, now(), NULL, NULL, NULL, ''{5}'', 0, hash, hash FROM ledger_seals WHERE number = 3');
+SELECT * FROM manipulate('INSERT INTO ledger_seals SELECT 5, now(), NULL, NULL, NULL, NULL, ''{5}'', 0, hash, hash FROM ledger_seals WHERE number = 3');
 BEGIN;
 SET LOCAL invariant_guard.mode = off;
 DROP TABLE ledger_seals CASCADE;
@@ -155,6 +157,13 @@ INSERT INTO two VALUES ('Y', 1.5, 0);
 INSERT INTO two VALUES ('z', 1.5, 0), ('a', 2, 5);
 SELECT number, row_count FROM invariant_guard.seal('two');
 SELECT * FROM invariant_guard.verify_seal('two');
+BEGIN;
+SET LOCAL invariant_guard.mode = off;
+ALTER TABLE two DROP CONSTRAINT two_pkey;
+ALTER TABLE two ADD PRIMARY KEY (x);
+SELECT number, problem FROM invariant_guard.verify_seal('two');
+SELECT invariant_guard.seal('two');
+ROLLBACK;
 CREATE TABLE texts (id varchar(10) PRIMARY KEY, c char(5));
 SELECT invariant_guard.add_append_only('texts');
 INSERT INTO texts VALUES ('b', 'x'), ('B', 'y'), ('a', 'z');

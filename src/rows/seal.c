@@ -57,7 +57,7 @@ static List *texts_of(Datum array);
 static Datum array_of(List *texts, char *null);
 static IgSeal *read_seal(HeapTuple tuple, TupleDesc desc);
 static void read_hash(uint8 *hash, Datum value, bool isnull);
-static List *last_key(Oid seals);
+static void check_key(Oid relid, const IgSealKey *key, const IgSeal *last);
 
 /*
  * What names the table in a constraint of this name, has the rule, and is the
@@ -132,6 +132,7 @@ ig_sql_seal(PG_FUNCTION_ARGS)
 	IgSeal		seal = {0};
 	Relation	rel;
 	IgSealKey  *key;
+	const IgSeal *last;
 	Oid			seals;
 	Oid			user;
 	int			context;
@@ -163,8 +164,11 @@ ig_sql_seal(PG_FUNCTION_ARGS)
 	PushActiveSnapshot(GetLatestSnapshot());
 	ig_seal_begin(seals, &seal);
 	key = ig_seal_key(rel);
+	last = ig_seal_last(seals);
+	check_key(relid, key, last);
 	seal.columns = columns_of(rel);
-	ig_seal_hash(rel, key, last_key(seals), NIL, at_most, &seal);
+	seal.key = key->names;
+	ig_seal_hash(rel, key, last ? last->to_key : NIL, NIL, at_most, &seal);
 	PopActiveSnapshot();
 	if (seal.row_count > 0)
 		ig_seal_write(seals, &seal);
@@ -181,6 +185,18 @@ ig_sql_seal(PG_FUNCTION_ARGS)
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;
+}
+
+/* What is "above" the last seal is told by its key. */
+static void
+check_key(Oid relid, const IgSealKey *key, const IgSeal *last)
+{
+	if (last != NULL && !ig_equal_texts(last->key, key->names))
+		ereport(ERROR,
+				(errcode(ERRCODE_IG_RULE_NOT_APPLICABLE),
+				 errmsg("table \"%s\" has another primary key than when it was sealed",
+						ig_text_name(ig_table_name(relid))),
+				 errdetail("It was (%s).", ig_text_list(last->key, 10))));
 }
 
 void
@@ -235,7 +251,7 @@ create_seals(Oid relid)
 
 	ig_declare_execute(psprintf("CREATE TABLE %s (number pg_catalog.int8 PRIMARY KEY,"
 								" sealed_at pg_catalog.timestamptz NOT NULL,"
-								" columns pg_catalog.text[], from_key pg_catalog.text[],"
+								" columns pg_catalog.text[], key pg_catalog.text[], from_key pg_catalog.text[],"
 								" to_key pg_catalog.text[], removed_to pg_catalog.text[],"
 								" row_count pg_catalog.int8 NOT NULL,"
 								" hash pg_catalog.bytea NOT NULL, previous pg_catalog.bytea NOT NULL,"
@@ -348,32 +364,33 @@ ig_seal_key_array(List *texts, bool *isnull)
 void
 ig_seal_write(Oid seals, const IgSeal *seal)
 {
-	Oid			types[9] = {INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
-	TEXTARRAYOID, INT8OID, BYTEAOID, BYTEAOID};
-	char		nulls[10] = "         ";
-	Datum		values[9];
+	Oid			types[10] = {INT8OID, TIMESTAMPTZOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+	TEXTARRAYOID, TEXTARRAYOID, INT8OID, BYTEAOID, BYTEAOID};
+	char		nulls[11] = "          ";
+	Datum		values[10];
 
 	values[0] = Int64GetDatum(seal->number);
 	values[1] = TimestampTzGetDatum(seal->sealed_at);
 	values[2] = array_of(seal->columns, &nulls[2]);
-	values[3] = array_of(seal->from_key, &nulls[3]);
-	values[4] = array_of(seal->to_key, &nulls[4]);
-	values[5] = array_of(seal->removed_to, &nulls[5]);
-	values[6] = Int64GetDatum(seal->row_count);
-	values[7] = PointerGetDatum(ig_seal_bytea(seal->hash));
-	values[8] = PointerGetDatum(ig_seal_bytea(seal->previous));
-	if (SPI_execute_with_args(psprintf("INSERT INTO %s (number, sealed_at, columns, from_key, to_key,"
-									   " removed_to, row_count, hash, previous)"
-									   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+	values[3] = array_of(seal->key, &nulls[3]);
+	values[4] = array_of(seal->from_key, &nulls[4]);
+	values[5] = array_of(seal->to_key, &nulls[5]);
+	values[6] = array_of(seal->removed_to, &nulls[6]);
+	values[7] = Int64GetDatum(seal->row_count);
+	values[8] = PointerGetDatum(ig_seal_bytea(seal->hash));
+	values[9] = PointerGetDatum(ig_seal_bytea(seal->previous));
+	if (SPI_execute_with_args(psprintf("INSERT INTO %s (number, sealed_at, columns, key, from_key,"
+									   " to_key, removed_to, row_count, hash, previous)"
+									   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 									   ig_quoted_table(seals)),
-							  9, types, values, nulls, false, 0) != SPI_OK_INSERT)
+							  10, types, values, nulls, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "could not write a seal");
 }
 
 List *
 ig_seals_read(Oid seals, const char *tail)
 {
-	char	   *sql = psprintf("SELECT number, sealed_at, columns, from_key, to_key, removed_to,"
+	char	   *sql = psprintf("SELECT number, sealed_at, columns, key, from_key, to_key, removed_to,"
 							   " row_count, hash, previous FROM ONLY %s %s",
 							   ig_quoted_table(seals), tail);
 	List	   *result = NIL;
@@ -398,7 +415,8 @@ static IgSeal *
 read_seal(HeapTuple tuple, TupleDesc desc)
 {
 	IgSeal	   *seal = palloc0(sizeof(IgSeal));
-	List	  **lists[] = {&seal->columns, &seal->from_key, &seal->to_key, &seal->removed_to};
+	List	  **lists[] = {&seal->columns, &seal->key, &seal->from_key, &seal->to_key,
+	&seal->removed_to};
 	bool		isnull;
 	Datum		value;
 
@@ -410,21 +428,20 @@ read_seal(HeapTuple tuple, TupleDesc desc)
 		if (!isnull)
 			*lists[i] = texts_of(value);
 	}
-	seal->row_count = DatumGetInt64(SPI_getbinval(tuple, desc, 7, &isnull));
-	value = SPI_getbinval(tuple, desc, 8, &isnull);
-	read_hash(seal->hash, value, isnull);
+	seal->row_count = DatumGetInt64(SPI_getbinval(tuple, desc, 8, &isnull));
 	value = SPI_getbinval(tuple, desc, 9, &isnull);
+	read_hash(seal->hash, value, isnull);
+	value = SPI_getbinval(tuple, desc, 10, &isnull);
 	read_hash(seal->previous, value, isnull);
 	return seal;
 }
 
-/* The last key that is sealed; NIL if nothing is. */
-static List *
-last_key(Oid seals)
+const IgSeal *
+ig_seal_last(Oid seals)
 {
 	List	   *found = ig_seals_read(seals, "WHERE to_key IS NOT NULL ORDER BY number DESC LIMIT 1");
 
-	return found ? ((IgSeal *) linitial(found))->to_key : NIL;
+	return found ? (const IgSeal *) linitial(found) : NULL;
 }
 
 void

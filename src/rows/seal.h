@@ -14,7 +14,8 @@
  * settings that are always the same, in UTF-8:
  *
  *	"invariant_guard seal 1", number, sealed_at, hash of the seal before,
- *	names of the columns; then each row's values; then the number of rows
+ *	names of the columns, of those of the key; then each row's values; then the
+ *	number of rows
  *
  * each as a length of four bytes, most significant first, and the bytes; a null
  * is the length 0xFFFFFFFF.  Lists have their length in front.
@@ -40,6 +41,7 @@ typedef struct IgSeal
 	int64		number;
 	TimestampTz sealed_at;
 	List	   *columns;		/* of char * */
+	List	   *key;			/* of char *: those of the primary key */
 	List	   *from_key;		/* of char *: of the first row */
 	List	   *to_key;			/* of the last row */
 	List	   *removed_to;		/* all rows up to this key were expired, and
@@ -63,6 +65,9 @@ extern List *ig_seals_read(Oid seals, const char *tail);
 
 /* Number, time and chain of the next one; the lock on seals is held. */
 extern void ig_seal_begin(Oid seals, IgSeal *seal);
+
+/* The last seal that has a key, or NULL. */
+extern const IgSeal *ig_seal_last(Oid seals);
 
 extern bytea *ig_seal_bytea(const uint8 *hash);
 
@@ -92,9 +97,9 @@ extern List *ig_copy_texts(List *texts);
 extern bool ig_equal_texts(List *a, List *b);
 
 /*
- * Hash the rows above after (NIL for all) up to to_key (NIL for all), at most
- * limit of them (0 for all), and complete the seal: columns, number, sealed_at
- * and previous are given, the rest is found.  SPI is connected.
+ * Hash the rows above after (NIL for all) up to up_to (NIL for all), at most
+ * limit of them (0 for all), and complete the seal: number, sealed_at, columns,
+ * key and previous are given, the rest is found.  SPI is connected.
  */
 extern void ig_seal_hash(Relation rel, const IgSealKey *key, List *after, List *up_to,
 						 int64 limit, IgSeal *seal);

@@ -227,6 +227,7 @@ begin(SealHash *hash, const char *heading, const IgSeal *seal)
 	add_int32(hash, PG_SHA256_DIGEST_LENGTH);
 	add_bytes(hash, seal->previous, PG_SHA256_DIGEST_LENGTH);
 	add_list(hash, seal->columns);
+	add_list(hash, seal->key);
 }
 
 static void
@@ -266,7 +267,8 @@ add_int64(SealHash *hash, int64 value)
 static void
 add_text(SealHash *hash, const char *value)
 {
-	char	   *utf8 = pg_server_to_any(value, strlen(value), PG_UTF8);
+	const char *utf8 = GetDatabaseEncoding() == PG_SQL_ASCII ? value :
+		pg_server_to_any(value, strlen(value), PG_UTF8);
 	size_t		length = strlen(utf8);
 
 	add_int32(hash, length);

@@ -122,18 +122,18 @@ verify(Verification *v, const IgSeal *seal)
 		put(v, seal, 0, 0, true, problem);
 		return;
 	}
-	if (list_length(seal->to_key) != list_length(v->key->names))
-		missing = "the table has another primary key than when it was sealed";
-	if (missing != NULL)
+	if (!ig_equal_texts(seal->key, v->key->names))
 	{
-		put(v, seal, expected, 0, false, missing);
+		put(v, seal, expected, 0, false, missing ? missing :
+			"the table has another primary key than when it was sealed");
 		return;
 	}
 
-	ig_seal_hash(v->rel, v->key, v->after, seal->to_key, 0, &found);
+	if (missing == NULL)
+		ig_seal_hash(v->rel, v->key, v->after, seal->to_key, 0, &found);
 	if (problem == NULL)
-		problem = rows_problem(seal, &found, expected, v->is_removed);
-	put(v, seal, expected, found.row_count, true, problem);
+		problem = missing ? missing : rows_problem(seal, &found, expected, v->is_removed);
+	put(v, seal, expected, found.row_count, missing == NULL, problem);
 	v->after = seal->to_key;
 	if (v->is_removed && ig_equal_texts(seal->to_key, v->removed_to))
 		v->is_removed = false;
