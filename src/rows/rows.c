@@ -20,6 +20,7 @@ ig_rows_init(void)
 	ig_plan_rules_install();
 	ig_spread_init();
 	ig_audit_columns_init();
+	ig_snapshot_columns_init();
 }
 
 char *
