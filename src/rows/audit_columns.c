@@ -15,7 +15,6 @@
 #include "access/sysattr.h"
 #include "access/tupmacs.h"
 #include "access/xact.h"
-#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
@@ -555,8 +554,7 @@ check_type(IgDeclaration *d, Form_pg_attribute attr, int role)
 }
 
 /*
- * Rows older than the rule have no stamps.  Inheritance children have triggers
- * of their own.
+ * Rows older than the rule have no stamps.
  */
 static char *
 check_query(const IgDeclaredTrigger *declared)
@@ -571,9 +569,8 @@ check_query(const IgDeclaredTrigger *declared)
 	{
 		const char *name = (const char *) lfirst(lc);
 
-		appendStringInfo(&buf, "%sSELECT pg_catalog.format('%%s of %%s: column %%I is null', ctid, tableoid::pg_catalog.regclass, %s) FROM %s%s WHERE %s IS NULL",
+		appendStringInfo(&buf, "%sSELECT pg_catalog.format('%%s of %%s: column %%I is null', ctid, tableoid::pg_catalog.regclass, %s) FROM %s WHERE %s IS NULL",
 						 buf.len > 0 ? " UNION ALL " : "", quote_literal_cstr(name),
-						 get_rel_relkind(declared->relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
 						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(declared->relid)),
 													get_rel_name(declared->relid)),
 						 quote_identifier(name));

@@ -54,7 +54,7 @@ static const ForeignKeyCacheInfo *key_of(Oid relid, Oid source, List *columns);
 static int	position_in_key(const ForeignKeyCacheInfo *key, const char *name);
 static char *source_query(const IgRuleTrigger *trigger, Oid source,
 						  const ForeignKeyCacheInfo *key, int nkeys, List *names);
-static void append_from(StringInfo buf, Oid relid, const char *alias);
+static void append_source(StringInfo buf, Oid source);
 static void append_key(StringInfo buf, const ForeignKeyCacheInfo *key, const char *column,
 					   Oid typid, const char *value);
 static void check_source_column(const IgRuleTrigger *trigger, const IgRuleColumn *column,
@@ -196,7 +196,7 @@ source_query(const IgRuleTrigger *trigger, Oid source, const ForeignKeyCacheInfo
 		appendStringInfo(&buf, "%ss.%s", i > nkeys ? ", " : "", quote_identifier(name));
 	}
 	appendStringInfoString(&buf, " FROM ");
-	append_from(&buf, source, "s");
+	append_source(&buf, source);
 	appendStringInfoString(&buf, " WHERE ");
 	for (int i = 0; i < nkeys; i++)
 	{
@@ -207,15 +207,14 @@ source_query(const IgRuleTrigger *trigger, Oid source, const ForeignKeyCacheInfo
 	return buf.data;
 }
 
-/* A foreign key of a plain table, or to one, means that table alone. */
+/* A foreign key to a plain table means that table alone. */
 static void
-append_from(StringInfo buf, Oid relid, const char *alias)
+append_source(StringInfo buf, Oid source)
 {
-	appendStringInfo(buf, "%s%s %s",
-					 get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
-					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-												get_rel_name(relid)),
-					 alias);
+	appendStringInfo(buf, "%s%s s",
+					 get_rel_relkind(source) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
+					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(source)),
+												get_rel_name(source)));
 }
 
 /*
@@ -438,11 +437,11 @@ ig_snapshot_missing_query(Oid relid, Oid source, List *keys, List *columns, List
 
 		if (get_attnum(source, name) <= 0)
 			return NULL;
-		appendStringInfo(&buf, "%sSELECT pg_catalog.format('%%s of %%s: column %%I is null', t.ctid, t.tableoid::pg_catalog.regclass, %s) FROM ",
-						 i > 0 ? " UNION ALL " : "", quote_literal_cstr(column));
-		append_from(&buf, relid, "t");
-		appendStringInfoString(&buf, ", ");
-		append_from(&buf, source, "s");
+		appendStringInfo(&buf, "%sSELECT pg_catalog.format('%%s of %%s: column %%I is null', t.ctid, t.tableoid::pg_catalog.regclass, %s) FROM %s t, ",
+						 i > 0 ? " UNION ALL " : "", quote_literal_cstr(column),
+						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+													get_rel_name(relid)));
+		append_source(&buf, source);
 		appendStringInfo(&buf, " WHERE t.%s IS NULL AND s.%s IS NOT NULL",
 						 quote_identifier(column), quote_identifier(name));
 		for (int k = 0; k < list_length(keys); k++)
