@@ -562,7 +562,7 @@ check_query(const IgDeclaredTrigger *declared)
 	StringInfoData buf;
 	ListCell   *lc;
 
-	if (declared->columns == NIL)
+	if (declared->columns == NIL || OidIsValid(declared->parent))
 		return NULL;
 	initStringInfo(&buf);
 	foreach(lc, declared->columns)

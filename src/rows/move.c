@@ -10,7 +10,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "lib/ilist.h"
 #include "storage/itemptr.h"
 #include "storage/proc.h"
@@ -161,11 +161,15 @@ moved_row(MoveNote *note)
 	if (note->row != NULL || note->stays)
 		return note->row;
 
+	/* no row moves out of a foreign table */
 	rel = table_open(note->relid, NoLock);
-	slot = table_slot_create(rel, NULL);
-	if (table_tuple_fetch_row_version(rel, &note->tid, SnapshotAny, slot))
-		note->row = ExecCopySlotHeapTuple(slot);
-	ExecDropSingleTupleTableSlot(slot);
+	if (rel->rd_rel->relkind == RELKIND_RELATION)
+	{
+		slot = table_slot_create(rel, NULL);
+		if (table_tuple_fetch_row_version(rel, &note->tid, SnapshotAny, slot))
+			note->row = ExecCopySlotHeapTuple(slot);
+		ExecDropSingleTupleTableSlot(slot);
+	}
 	table_close(rel, NoLock);
 
 	if (note->row != NULL && !HeapTupleHeaderIndicatesMovedPartitions(note->row->t_data))

@@ -18,6 +18,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_attribute.h"
+#include "catalog/pg_class.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
@@ -27,6 +28,8 @@
 #include "utils/snapmgr.h"
 
 #include "platform/compat.h"
+#include "platform/errcodes.h"
+#include "platform/text.h"
 #include "rows/anchor.h"
 #include "rows/move.h"
 #include "rows/moved.h"
@@ -127,6 +130,12 @@ ig_anchor_moved_except(PG_FUNCTION_ARGS)
 	old = ig_move_old_row(&source_relid);
 	source = table_open(source_relid, NoLock);
 	rel = table_open(RELID(fcinfo), NoLock);
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		ereport(ERROR,
+				(errcode(ERRCODE_IG_RULE_UNREADABLE),
+				 errmsg("cannot move a row that a rule watches to foreign table \"%s\"",
+						ig_text_name(RelationGetRelationName(rel))),
+				 errdetail("What becomes of it there cannot be compared.")));
 	slot = table_slot_create(rel, NULL);
 	if (!table_tuple_fetch_row_version(rel, TID(fcinfo), SnapshotAny, slot))
 		elog(ERROR, "failed to fetch a row that has moved");

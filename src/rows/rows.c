@@ -34,6 +34,7 @@ ig_rows_init(void)
 	ig_row_limit_init();
 	ig_soft_delete_init();
 	ig_unique_active_init();
+	ig_snapshot_columns_init();
 }
 
 char *

@@ -89,5 +89,6 @@ extern void ig_commit_assertion_init(void);
 extern void ig_row_limit_init(void);
 extern void ig_audit_columns_init(void);
 extern void ig_unique_active_init(void);
+extern void ig_snapshot_columns_init(void);
 
 #endif							/* IG_ROWS_H */

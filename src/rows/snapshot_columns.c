@@ -30,6 +30,7 @@
 #include "rows/declare.h"
 #include "rows/fixed.h"
 #include "rows/move.h"
+#include "rows/rows.h"
 #include "rows/rule_trigger.h"
 #include "rows/snapshot_source.h"
 
@@ -58,7 +59,7 @@ typedef struct SnapshotRule
 } SnapshotRule;
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
-static const char *qual_of(const IgRuleTrigger *trigger, Relation rel);
+static const char *qual_of(Oid tgoid, Relation rel);
 static HeapTuple fill(IgRuleTrigger *trigger, const TriggerData *td);
 static void verify(IgRuleTrigger *trigger, const TriggerData *td);
 static bool is_equal(SnapshotRule *rule, int i, const IgRuleColumn *column,
@@ -68,6 +69,7 @@ static void declare_source(IgDeclaration *d, FunctionCallInfo fcinfo, Oid source
 static void check_not_key(IgDeclaration *d, List *columns, const char *key);
 static List *source_names(FunctionCallInfo fcinfo, List *columns);
 static void check_source_columns(IgDeclaration *d, Oid source, List *columns, List *names);
+static char *check_query(const IgDeclaredTrigger *declared);
 
 static const char *const option_names[] = {"key", "does", "keys", "source_columns", "source", NULL};
 
@@ -80,6 +82,12 @@ const IgRuleDefinition ig_snapshot_columns_definition = {
 	.max_columns = -1,
 	.prepare = prepare,
 };
+
+void
+ig_snapshot_columns_init(void)
+{
+	ig_rule_check(IG_ROW_SNAPSHOT_COLUMNS, check_query);
+}
 
 static void
 prepare(IgRuleTrigger *trigger, Relation rel)
@@ -98,7 +106,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 	if (!SplitIdentifierString(pstrdup(ig_rule_option(trigger, "source_columns", "")), ',', &names))
 		names = NIL;
 	rule->source = ig_snapshot_source(trigger, rel,
-									  ig_snapshot_source_relid(qual_of(trigger, rel)),
+									  ig_snapshot_source_relid(qual_of(trigger->tgoid, rel)),
 									  nkeys, names);
 	if (rule->does != DOES_VERIFY)
 		return;
@@ -115,11 +123,11 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 }
 
 static const char *
-qual_of(const IgRuleTrigger *trigger, Relation rel)
+qual_of(Oid tgoid, Relation rel)
 {
 	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
 	{
-		if (rel->trigdesc->triggers[i].tgoid == trigger->tgoid)
+		if (rel->trigdesc->triggers[i].tgoid == tgoid)
 			return rel->trigdesc->triggers[i].tgqual;
 	}
 	return NULL;
@@ -391,4 +399,35 @@ check_source_columns(IgDeclaration *d, Oid source, List *columns, List *names)
 							d->text, ig_text_name(name), ig_row_relation_text(source)),
 					 errhint("The rule reads it as the owner.")));
 	}
+}
+
+/*
+ * Rows older than the rule may lack what their source has.  The trigger that
+ * copies knows what belongs together.
+ */
+static char *
+check_query(const IgDeclaredTrigger *declared)
+{
+	const char *does = ig_declared_option(declared, "does");
+	const char *list = ig_declared_option(declared, "source_columns");
+	const char *count = ig_declared_option(declared, "keys");
+	int			nkeys = count ? atoi(count) : 0;
+	List	   *names;
+	Relation	rel;
+	Oid			source;
+
+	if (OidIsValid(declared->parent) || does == NULL || strcmp(does, "fill") != 0 ||
+		list == NULL || nkeys < 1 || nkeys >= list_length(declared->columns) ||
+		!SplitIdentifierString(pstrdup(list), ',', &names) ||
+		list_length(names) != list_length(declared->columns) - nkeys)
+		return NULL;
+
+	rel = table_open(declared->relid, AccessShareLock);
+	source = rel->trigdesc ? ig_snapshot_source_relid(qual_of(declared->oid, rel)) : InvalidOid;
+	table_close(rel, NoLock);
+	if (!OidIsValid(source))
+		return NULL;
+	return ig_snapshot_missing_query(declared->relid, source,
+									 list_truncate(list_copy(declared->columns), nkeys),
+									 list_copy_tail(declared->columns, nkeys), names);
 }

@@ -48,15 +48,16 @@ typedef struct KeptPlan
 static HTAB *kept_plans = NULL;
 
 static bool find_regclass(Node *node, Oid *result);
-static const ForeignKeyCacheInfo *find_key(const IgRuleTrigger *trigger, Relation rel,
-										   Oid source, int nkeys);
-static const ForeignKeyCacheInfo *key_of(const IgRuleTrigger *trigger, Oid relid,
-										 Oid source, int nkeys);
+static List *first_names(const IgRuleTrigger *trigger, int count);
+static const ForeignKeyCacheInfo *find_key(Oid relid, Oid source, List *columns);
+static const ForeignKeyCacheInfo *key_of(Oid relid, Oid source, List *columns);
 static int	position_in_key(const ForeignKeyCacheInfo *key, const char *name);
 static char *source_query(const IgRuleTrigger *trigger, Oid source,
-						  const ForeignKeyCacheInfo *key, int nkeys, List *names,
-						  Oid *argtypes);
-static AttrNumber source_column(const IgRuleTrigger *trigger, const IgRuleColumn *column,
+						  const ForeignKeyCacheInfo *key, int nkeys, List *names);
+static void append_source(StringInfo buf, Oid source);
+static void append_key(StringInfo buf, const ForeignKeyCacheInfo *key, const char *column,
+					   Oid typid, const char *value);
+static void check_source_column(const IgRuleTrigger *trigger, const IgRuleColumn *column,
 								Oid source, const char *name);
 static SPIPlanPtr keep_plan(Oid tgoid, const char *sql, int nargs, Oid *argtypes);
 static Datum copy_out(Datum value, Form_pg_attribute attr, MemoryContext context);
@@ -99,12 +100,24 @@ ig_snapshot_source(IgRuleTrigger *trigger, Relation rel, Oid source, int nkeys, 
 	if (nkeys < 1 || nkeys > INDEX_MAX_KEYS || result->ncolumns < 1 ||
 		list_length(names) != result->ncolumns || !SearchSysCacheExists1(RELOID, source))
 		unreadable(trigger, "Its trigger does not say what is copied from where.");
-	key = find_key(trigger, rel, source, nkeys);
+	key = find_key(RelationGetRelid(rel), source, first_names(trigger, nkeys));
 	if (key == NULL)
 		unreadable(trigger, psprintf("There is no foreign key to table \"%s\" any more.",
 									 ig_row_relation_text(source)));
-	sql = source_query(trigger, source, key, nkeys, names, argtypes);
+	sql = source_query(trigger, source, key, nkeys, names);
+	for (int i = 0; i < nkeys; i++)
+		argtypes[i] = trigger->columns[i].typid;
 	result->plan = keep_plan(trigger->tgoid, sql, nkeys, argtypes);
+	return result;
+}
+
+static List *
+first_names(const IgRuleTrigger *trigger, int count)
+{
+	List	   *result = NIL;
+
+	for (int i = 0; i < count; i++)
+		result = lappend(result, (char *) NameStr(trigger->columns[i].name));
 	return result;
 }
 
@@ -112,24 +125,25 @@ ig_snapshot_source(IgRuleTrigger *trigger, Relation rel, Oid source, int nkeys, 
  * A foreign key is not inherited: an inheritance child has that of its parent.
  */
 static const ForeignKeyCacheInfo *
-find_key(const IgRuleTrigger *trigger, Relation rel, Oid source, int nkeys)
+find_key(Oid relid, Oid source, List *columns)
 {
-	List	   *candidates = list_make1_oid(RelationGetRelid(rel));
+	List	   *candidates = list_make1_oid(relid);
 
 	for (int i = 0; i < list_length(candidates); i++)
 	{
-		Oid			relid = list_nth_oid(candidates, i);
-		const ForeignKeyCacheInfo *key = key_of(trigger, relid, source, nkeys);
+		Oid			candidate = list_nth_oid(candidates, i);
+		const ForeignKeyCacheInfo *key = key_of(candidate, source, columns);
 
 		if (key != NULL)
 			return key;
-		candidates = list_concat_unique_oid(candidates, ig_parents_of(relid));
+		candidates = list_concat_unique_oid(candidates, ig_parents_of(candidate));
 	}
 	return NULL;
 }
 
+/* The key to the source of just these columns. */
 static const ForeignKeyCacheInfo *
-key_of(const IgRuleTrigger *trigger, Oid relid, Oid source, int nkeys)
+key_of(Oid relid, Oid source, List *columns)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	const ForeignKeyCacheInfo *result = NULL;
@@ -140,12 +154,12 @@ key_of(const IgRuleTrigger *trigger, Oid relid, Oid source, int nkeys)
 		const ForeignKeyCacheInfo *key = (const ForeignKeyCacheInfo *) lfirst(lc);
 		int			matched = 0;
 
-		if (key->confrelid != source || key->nkeys != nkeys)
+		if (key->confrelid != source || key->nkeys != list_length(columns))
 			continue;
-		while (matched < nkeys &&
-			   position_in_key(key, NameStr(trigger->columns[matched].name)) >= 0)
+		while (matched < key->nkeys &&
+			   position_in_key(key, (const char *) list_nth(columns, matched)) >= 0)
 			matched++;
-		if (matched == nkeys)
+		if (matched == key->nkeys)
 		{
 			result = key;
 			break;
@@ -166,14 +180,9 @@ position_in_key(const ForeignKeyCacheInfo *key, const char *name)
 	return -1;
 }
 
-/*
- * A foreign key to a plain table means that table alone.  A parameter that is
- * not of the operator's type is cast, as for foreign keys; one of a polymorphic
- * operator is not.
- */
 static char *
 source_query(const IgRuleTrigger *trigger, Oid source, const ForeignKeyCacheInfo *key,
-			 int nkeys, List *names, Oid *argtypes)
+			 int nkeys, List *names)
 {
 	StringInfoData buf;
 
@@ -183,42 +192,64 @@ source_query(const IgRuleTrigger *trigger, Oid source, const ForeignKeyCacheInfo
 	{
 		const char *name = (const char *) list_nth(names, i - nkeys);
 
-		(void) source_column(trigger, &trigger->columns[i], source, name);
+		check_source_column(trigger, &trigger->columns[i], source, name);
 		appendStringInfo(&buf, "%ss.%s", i > nkeys ? ", " : "", quote_identifier(name));
 	}
-	appendStringInfo(&buf, " FROM %s%s s WHERE ",
+	appendStringInfoString(&buf, " FROM ");
+	append_source(&buf, source);
+	appendStringInfoString(&buf, " WHERE ");
+	for (int i = 0; i < nkeys; i++)
+	{
+		appendStringInfoString(&buf, i > 0 ? " AND " : "");
+		append_key(&buf, key, NameStr(trigger->columns[i].name), trigger->columns[i].typid,
+				   psprintf("$%d", i + 1));
+	}
+	return buf.data;
+}
+
+/* A foreign key to a plain table means that table alone. */
+static void
+append_source(StringInfo buf, Oid source)
+{
+	appendStringInfo(buf, "%s%s s",
 					 get_rel_relkind(source) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
 					 quote_qualified_identifier(get_namespace_name(get_rel_namespace(source)),
 												get_rel_name(source)));
-	for (int i = 0; i < nkeys; i++)
-	{
-		int			position = position_in_key(key, NameStr(trigger->columns[i].name));
-		Oid			operator = key->conpfeqop[position];
-		HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
-		Form_pg_operator form;
+}
 
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for operator %u", operator);
-		form = (Form_pg_operator) GETSTRUCT(tuple);
-		argtypes[i] = trigger->columns[i].typid;
-		appendStringInfo(&buf, "%ss.%s OPERATOR(%s.%s) $%d", i > 0 ? " AND " : "",
-						 quote_identifier(get_attname(source, key->confkey[position], false)),
-						 quote_identifier(get_namespace_name(form->oprnamespace)),
-						 NameStr(form->oprname), i + 1);
-		if (form->oprright != argtypes[i] && !IsPolymorphicType(form->oprright))
-			appendStringInfo(&buf, "::%s", format_type_be_qualified(form->oprright));
-		ReleaseSysCache(tuple);
-	}
-	return buf.data;
+/*
+ * The source's column of the key, s.column, equals the value.  One that is not
+ * of the operator's type is cast, as for foreign keys; one of a polymorphic
+ * operator is not.
+ */
+static void
+append_key(StringInfo buf, const ForeignKeyCacheInfo *key, const char *column, Oid typid,
+		   const char *value)
+{
+	int			position = position_in_key(key, column);
+	Oid			operator = key->conpfeqop[position];
+	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
+	Form_pg_operator form;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", operator);
+	form = (Form_pg_operator) GETSTRUCT(tuple);
+	appendStringInfo(buf, "s.%s OPERATOR(%s.%s) %s",
+					 quote_identifier(get_attname(key->confrelid, key->confkey[position], false)),
+					 quote_identifier(get_namespace_name(form->oprnamespace)),
+					 NameStr(form->oprname), value);
+	if (form->oprright != typid && !IsPolymorphicType(form->oprright))
+		appendStringInfo(buf, "::%s", format_type_be_qualified(form->oprright));
+	ReleaseSysCache(tuple);
 }
 
 /*
  * The source's owner may have renamed a column, or changed its type: nothing
  * holds them back.
  */
-static AttrNumber
-source_column(const IgRuleTrigger *trigger, const IgRuleColumn *column, Oid source,
-			  const char *name)
+static void
+check_source_column(const IgRuleTrigger *trigger, const IgRuleColumn *column, Oid source,
+					const char *name)
 {
 	AttrNumber	attnum = get_attnum(source, name);
 	Oid			typid;
@@ -235,7 +266,6 @@ source_column(const IgRuleTrigger *trigger, const IgRuleColumn *column, Oid sour
 									 format_type_with_typemod(typid, typmod),
 									 ig_text_name(NameStr(column->name)),
 									 format_type_with_typemod(column->typid, column->typmod)));
-	return attnum;
 }
 
 static void
@@ -389,4 +419,39 @@ ig_snapshot_key_columns(Relation rel, Oid source, const char *constraint)
 	for (int i = 0; i < chosen->nkeys; i++)
 		result = lappend(result, get_attname(RelationGetRelid(rel), chosen->conkey[i], false));
 	return result;
+}
+
+char *
+ig_snapshot_missing_query(Oid relid, Oid source, List *keys, List *columns, List *names)
+{
+	const ForeignKeyCacheInfo *key = find_key(relid, source, keys);
+	StringInfoData buf;
+
+	if (key == NULL)
+		return NULL;
+	initStringInfo(&buf);
+	for (int i = 0; i < list_length(columns); i++)
+	{
+		const char *column = (const char *) list_nth(columns, i);
+		const char *name = (const char *) list_nth(names, i);
+
+		if (get_attnum(source, name) <= 0)
+			return NULL;
+		appendStringInfo(&buf, "%sSELECT pg_catalog.format('%%s of %%s: column %%I is null', t.ctid, t.tableoid::pg_catalog.regclass, %s) FROM %s t, ",
+						 i > 0 ? " UNION ALL " : "", quote_literal_cstr(column),
+						 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+													get_rel_name(relid)));
+		append_source(&buf, source);
+		appendStringInfo(&buf, " WHERE t.%s IS NULL AND s.%s IS NOT NULL",
+						 quote_identifier(column), quote_identifier(name));
+		for (int k = 0; k < list_length(keys); k++)
+		{
+			const char *key_column = (const char *) list_nth(keys, k);
+
+			appendStringInfoString(&buf, " AND ");
+			append_key(&buf, key, key_column, get_atttype(relid, get_attnum(relid, key_column)),
+					   psprintf("t.%s", quote_identifier(key_column)));
+		}
+	}
+	return buf.data;
 }

@@ -49,4 +49,12 @@ extern bool ig_snapshot_read(IgRuleTrigger *trigger, const IgSnapshotSource *sou
  */
 extern List *ig_snapshot_key_columns(Relation rel, Oid source, const char *constraint);
 
+/*
+ * For check_rules(): rows of the table that lack what their source has.  keys,
+ * columns and names (the source's) are Lists of char *; NULL if the key or a
+ * column of the source is gone.
+ */
+extern char *ig_snapshot_missing_query(Oid relid, Oid source, List *keys, List *columns,
+									   List *names);
+
 #endif							/* IG_SNAPSHOT_SOURCE_H */
