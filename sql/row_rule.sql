@@ -71,6 +71,23 @@ SELECT s, refused_by(s) FROM unnest(ARRAY[
 	'DROP SCHEMA keep CASCADE'
 ]) AS s;
 
+-- columns that the rule names: in the WHEN clause, and as arguments
+CREATE TABLE anchored (id int, a int, b int);
+CREATE TRIGGER t BEFORE UPDATE ON anchored FOR EACH ROW
+	WHEN (invariant_guard.changed(old.a, new.a)) EXECUTE FUNCTION invariant_guard.immutable_columns();
+CREATE TABLE named (id int, a int, b int);
+CREATE TRIGGER t BEFORE UPDATE ON named FOR EACH ROW
+	EXECUTE FUNCTION invariant_guard.immutable_columns('a');
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'ALTER TABLE named DROP COLUMN a',
+	'ALTER TABLE named RENAME COLUMN a TO c',
+	'ALTER TABLE named DROP COLUMN b',
+	'ALTER TABLE named RENAME COLUMN b TO c',
+	'ALTER TABLE named RENAME TO other',
+	'ALTER TABLE anchored RENAME COLUMN a TO c',
+	'ALTER TABLE anchored DROP COLUMN a CASCADE'
+]) AS s;
+
 -- partitions
 CREATE TABLE part (id int, k int) PARTITION BY LIST (k);
 CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
@@ -145,6 +162,17 @@ SELECT s, refused_by(s) FROM unnest(ARRAY[
 ]) AS s;
 SELECT broken_by('UPDATE above SET cents = 1');
 
+-- a trigger that goes along with something else
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE moods (id int, m mood);
+CREATE TRIGGER t BEFORE UPDATE ON moods FOR EACH ROW
+	WHEN (invariant_guard.changed(old.m, new.m)) EXECUTE FUNCTION invariant_guard.immutable_columns();
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'DROP TYPE mood',
+	'DROP TYPE mood CASCADE',
+	'DROP EXTENSION invariant_guard CASCADE'
+]) AS s;
+
 -- a trigger that cannot hold its rule is refused at once
 CREATE TRIGGER late AFTER UPDATE ON plain FOR EACH ROW
 	EXECUTE FUNCTION invariant_guard.append_only();
@@ -156,6 +184,23 @@ CREATE TRIGGER col BEFORE UPDATE ON plain FOR EACH ROW
 	EXECUTE FUNCTION invariant_guard.append_only('no_column');
 CREATE TRIGGER fine BEFORE UPDATE ON plain FOR EACH ROW
 	EXECUTE FUNCTION invariant_guard.append_only();
+
+-- ... but not with the mode at off
+BEGIN;
+SET LOCAL invariant_guard.mode = off;
+CREATE TRIGGER late AFTER UPDATE ON plain FOR EACH ROW
+	EXECUTE FUNCTION invariant_guard.append_only();
+ROLLBACK;
+
+-- an index that a rule consists of
+CREATE TABLE plans (id int PRIMARY KEY, owner int, active bool, price int);
+SELECT invariant_guard.add_unique_active('plans', '{owner}', 'active');
+SELECT s, refused_by(s) FROM unnest(ARRAY[
+	'DROP INDEX ' || (SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'plans'::regclass AND NOT indisprimary),
+	'ALTER TABLE plans DROP COLUMN owner',
+	'ALTER TABLE plans DROP COLUMN active',
+	'ALTER TABLE plans DROP COLUMN price'
+]) AS s;
 
 -- with an allowance; what is new in the transaction is nobody's concern
 BEGIN;

@@ -71,8 +71,10 @@ CREATE TABLE half (id int);
 CREATE TRIGGER c_half BEFORE UPDATE ON half
 	FOR EACH ROW EXECUTE FUNCTION invariant_guard.append_only();
 CREATE TABLE wrong (id int, a int);
+SET invariant_guard.mode = off;
 CREATE TRIGGER d_wrong BEFORE UPDATE OF a OR DELETE ON wrong
 	FOR EACH ROW EXECUTE FUNCTION invariant_guard.append_only('b');
+RESET invariant_guard.mode;
 CREATE TABLE hand_part (id int) PARTITION BY LIST (id);
 CREATE TABLE hand_part_1 PARTITION OF hand_part FOR VALUES IN (1);
 CREATE TRIGGER e_change BEFORE UPDATE OR DELETE ON hand_part

@@ -124,7 +124,7 @@ RESET ROLE;
 -- ---- names are followed; what is used cannot be dropped
 ALTER TABLE ledger ALTER account SET DEFAULT 7, ALTER currency SET DEFAULT 'EUR';
 INSERT INTO ledger (id, cents) VALUES (31, 5), (32, 6);
-SET invariant_guard.allow = 'rename-column(ledger.reverses), rename-column(ledger.cents), rename-table(ledger), rename-table(journal)';
+SET invariant_guard.allow = 'rename-column(ledger.reverses), rename-column(ledger.cents), rename-table(ledger), rename-table(journal), row-rule(ledger)';
 ALTER TABLE ledger RENAME reverses TO "Storno von";
 ALTER TABLE ledger RENAME cents TO "id";
 ALTER TABLE ledger RENAME cents TO "Cent's";

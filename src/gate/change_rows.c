@@ -25,6 +25,7 @@
 #include "gate/statement.h"
 #include "model/finding.h"
 #include "model/row_rule.h"
+#include "platform/catalog.h"
 #include "platform/inherit.h"
 
 #define WHY_HISTORY		"What is stored in the table is never changed or removed, and this would do it without any trigger that sees it."
@@ -38,6 +39,8 @@ static IgChange *loosened_history(const IgChange *change, List *declared);
 static IgChange *loosened_column(const IgChange *change, List *declared, bool anchored_too);
 static IgChange *loosened_by_key(const IgChange *change, List *declared);
 static IgChange *loosened_index(const IgChange *change, List *declared);
+static IgChange *loosened_index_column(const IgChange *change, List *declared);
+static const IgDeclaredTrigger *rule_of_index(List *declared, const char *index);
 static IgChange *loosen(const IgChange *change, const IgRowRule *rule, const char *words,
 						const char *why);
 static const IgRowRule *history_rule(List *declared);
@@ -85,7 +88,9 @@ ig_change_loosened(const IgChange *change)
 			{
 				IgChange   *loosened = loosened_history(change, declared);
 
-				return loosened ? loosened : loosened_column(change, declared, true);
+				if (loosened == NULL)
+					loosened = loosened_column(change, declared, true);
+				return loosened ? loosened : loosened_index_column(change, declared);
 			}
 		case IG_ALTER_COLUMN_TYPE:
 			return change->impact.rewrite ? loosened_history(change, declared) : NULL;
@@ -321,6 +326,50 @@ loosened_by_key(const IgChange *change, List *declared)
 static IgChange *
 loosened_index(const IgChange *change, List *declared)
 {
+	const IgDeclaredTrigger *trigger = change->name ?
+		rule_of_index(declared, change->name) : NULL;
+
+	if (trigger == NULL)
+		return NULL;
+	return loosen(change, trigger->rule,
+				  psprintf("drop index \"%s\" of %s", ig_text_name(change->name),
+						   ig_text_relation(change->rel)),
+				  WHY_INDEX);
+}
+
+/*
+ * With a column the server drops its indexes, and does not say so.
+ */
+static IgChange *
+loosened_index_column(const IgChange *change, List *declared)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_column_dependents(change->rel->relid, change->attnum))
+	{
+		const ObjectAddress *address = (const ObjectAddress *) lfirst(lc);
+		const IgDeclaredTrigger *trigger = NULL;
+		char	   *name;
+
+		if (address->classId != RelationRelationId)
+			continue;
+		name = get_rel_name(address->objectId);
+		if (name != NULL)
+			trigger = rule_of_index(declared, name);
+		if (trigger != NULL)
+			return loosen(change, trigger->rule,
+						  psprintf("drop column \"%s\" of %s, and index \"%s\" with it",
+								   ig_text_name(change->column),
+								   ig_text_relation(change->rel), ig_text_name(name)),
+						  WHY_INDEX);
+	}
+	return NULL;
+}
+
+/* The rule that consists of the index. */
+static const IgDeclaredTrigger *
+rule_of_index(List *declared, const char *index)
+{
 	ListCell   *lc;
 
 	foreach(lc, declared)
@@ -332,12 +381,8 @@ loosened_index(const IgChange *change, List *declared)
 		{
 			const char *option = (const char *) lfirst(lo);
 
-			if (change->name != NULL && strncmp(option, "index=", 6) == 0 &&
-				strcmp(option + 6, change->name) == 0)
-				return loosen(change, trigger->rule,
-							  psprintf("drop index \"%s\" of %s", ig_text_name(change->name),
-									   ig_text_relation(change->rel)),
-							  WHY_INDEX);
+			if (strncmp(option, "index=", 6) == 0 && strcmp(option + 6, index) == 0)
+				return trigger;
 		}
 	}
 	return NULL;

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "gate/decide.h"
 #include "gate/hooks.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
@@ -67,7 +68,8 @@ note_inherited(Oid relid)
 static void
 note_created(Oid classid, Oid objid)
 {
-	if (classid == TriggerRelationId)
+	/* with the mode at off, what is made is nobody's concern */
+	if (classid == TriggerRelationId && ig_gate_active())
 		note(&triggers, objid);
 	else if (classid == ConstraintRelationId)
 		note(&constraints, objid);

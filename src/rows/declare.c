@@ -36,6 +36,7 @@
 #include "platform/owned.h"
 #include "platform/text.h"
 #include "rows/declare.h"
+#include "rows/declared.h"
 #include "rows/rows.h"
 #include "rows/spread.h"
 
@@ -59,6 +60,7 @@ static void check_relation(Relation rel);
 static void add_spec(IgDeclaration *d, const char *suffix, const char *fires, bool row,
 					 bool constraint, const char *when, List *options);
 static char *trigger_sql(const IgDeclaration *d, const IgTriggerSpec *spec, const char *name);
+static bool has_others(const IgDeclaration *d);
 static bool is_same_as_present(IgDeclaration *d);
 static char *definition_of(Oid tgoid, const char *name);
 static int	triggers_of_instance(const IgDeclaration *d);
@@ -343,7 +345,7 @@ ig_declare_end(IgDeclaration *d)
 
 	if (triggers_of_instance(d) > 0)
 	{
-		if (!is_same_as_present(d))
+		if ((!d->grows && has_others(d)) || !is_same_as_present(d))
 			ig_declare_otherwise(d);
 		ereport(NOTICE,
 				(errmsg("table \"%s\" has rule \"%s\" already", d->text, d->rule->name)));
@@ -405,6 +407,38 @@ triggers_of_instance(const IgDeclaration *d)
 			count++;
 	}
 	return count;
+}
+
+/*
+ * Does the rule that is there have triggers which this declaration has not?
+ */
+static bool
+has_others(const IgDeclaration *d)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_declared_rules_of(ig_declared_rules_load(), d->relid))
+	{
+		const IgDeclaredRule *present = (const IgDeclaredRule *) lfirst(lc);
+		int			same = 0;
+		int			others = 0;
+		ListCell   *lt;
+
+		if (present->rule != d->rule)
+			continue;
+		foreach(lt, present->triggers)
+		{
+			const IgDeclaredTrigger *trigger = (const IgDeclaredTrigger *) lfirst(lt);
+
+			if (ig_declare_has(d, trigger->name))
+				same++;
+			else if (!ig_declared_is_kept(trigger))
+				others++;
+		}
+		if (same > 0)
+			return others > 0;
+	}
+	return false;
 }
 
 /*

@@ -34,6 +34,7 @@ typedef struct IgDeclaration
 	char	   *text;			/* schema.name, for messages */
 	const char *instance;		/* tells several rules of a kind on one table
 								 * apart, part of the triggers' names; NULL */
+	bool		grows;			/* the rule gets more triggers by itself */
 	List	   *triggers;		/* of IgTriggerSpec */
 } IgDeclaration;
 

@@ -23,6 +23,7 @@
 #include "utils/rel.h"
 
 #include "gate/decide.h"
+#include "gate/net.h"
 #include "model/finding.h"
 #include "platform/errcodes.h"
 #include "platform/list_setting.h"
@@ -60,6 +61,7 @@ static void add_column(IgRuleTrigger *trigger, AttrNumber attnum, Relation rel);
 static AttrNumber column_number(const IgRuleTrigger *trigger, const char *name, Relation rel);
 static void add_option(IgRuleTrigger *trigger, const char *arg, Relation rel);
 static bool is_applying(void);
+static void name_by_allowance(IgFinding *finding, Oid relid);
 static bool is_permitted(const IgRuleTrigger *trigger, const char *rule,
 						 const char *column);
 static const char *function_name(const IgRuleDefinition *definition);
@@ -335,6 +337,28 @@ is_permitted(const IgRuleTrigger *trigger, const char *rule, const char *column)
 }
 
 /*
+ * A row of a partition or child breaks the rule of a table above, and an
+ * allowance may name that one.
+ */
+static void
+name_by_allowance(IgFinding *finding, Oid relid)
+{
+	const char *schema = finding->schema;
+	const char *table = finding->table;
+	ListCell   *lc;
+
+	foreach(lc, ig_net_line_of_descent(relid))
+	{
+		finding->schema = get_namespace_name(get_rel_namespace(lfirst_oid(lc)));
+		finding->table = get_rel_name(lfirst_oid(lc));
+		if (finding->table != NULL && ig_decide_allowance(finding) >= 0)
+			return;
+	}
+	finding->schema = schema;
+	finding->table = table;
+}
+
+/*
  * Severity and class do not matter; allowances, the mode, the log and the
  * counters are those of the gate, so it is the gate that decides.
  */
@@ -358,6 +382,8 @@ ig_row_refuse(IgRuleTrigger *trigger, Oid relid, const char *rule, const char *c
 		ig_finding_detail(finding, "%s", detail);
 	if (hint != NULL)
 		ig_finding_hint(finding, "%s", hint);
+
+	name_by_allowance(finding, relid);
 
 	/* what an allowance is remembered by must outlive the row */
 	old = MemoryContextSwitchTo(CurTransactionContext);

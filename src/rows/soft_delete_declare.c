@@ -72,6 +72,8 @@ ig_sql_add_soft_delete(PG_FUNCTION_ARGS)
 	Declared	declared = {0};
 	bool		added;
 
+	/* one for each foreign key that refers to the table */
+	d->grows = true;
 	read_call(fcinfo, d, &declared);
 	check_references(d, &declared);
 	check_referring(d, &declared);
