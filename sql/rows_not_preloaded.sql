@@ -23,6 +23,18 @@ INSERT INTO plain VALUES (1, 'a');
 INSERT INTO strict VALUES (1, 'a');
 INSERT INTO accounts VALUES (1, 100);
 INSERT INTO orders VALUES (1);
+CREATE TABLE parents (id int PRIMARY KEY);
+CREATE TABLE children (p int REFERENCES parents ON DELETE SET NULL, version int NOT NULL DEFAULT 0);
+CREATE TABLE others (p int REFERENCES parents ON DELETE SET NULL);
+SELECT invariant_guard.add_optimistic_lock('children', unversioned => 'reject');
+INSERT INTO parents VALUES (1), (2);
+INSERT INTO children VALUES (1);
+INSERT INTO others VALUES (2);
+CREATE FUNCTION changed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+	UPDATE np.strict SET note = 'b' WHERE id = 1;
+	RETURN NEW;
+END $$;
+CREATE TRIGGER changed BEFORE UPDATE ON others FOR EACH ROW EXECUTE FUNCTION changed();
 CREATE FUNCTION two() RETURNS int LANGUAGE sql AS $$
 	UPDATE np.orders SET id = 1;
 	UPDATE np.accounts SET balance = 7 WHERE id = 1;
@@ -44,6 +56,14 @@ UPDATE strict SET note = 'b' WHERE id = 1 AND version = 0 RETURNING version;
 \c
 \set VERBOSITY default
 UPDATE strict SET note = 'b' WHERE id = 1;
+-- by a foreign key, and by a trigger that its query fires
+\c
+DELETE FROM parents WHERE id = 1;
+DELETE FROM parents WHERE id = 1;
+SELECT * FROM children;
+\c
+DELETE FROM parents WHERE id = 2;
+DELETE FROM parents WHERE id = 2;
 -- relative
 \c
 UPDATE accounts SET balance = balance - 80 WHERE id = 1;

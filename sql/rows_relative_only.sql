@@ -182,6 +182,16 @@ CREATE TRIGGER gone BEFORE UPDATE ON child FOR EACH ROW EXECUTE FUNCTION gone();
 INSERT INTO parent VALUES (1);
 INSERT INTO child VALUES (1, 1);
 DELETE FROM parent;
+CREATE OR REPLACE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE ONLY "ro"."accounts" SET balance = 20 WHERE "id" = 1; RETURN NEW; END $$;
+DELETE FROM parent;
+-- whatever the names are
+CREATE SCHEMA "ro "" x";
+CREATE TABLE "ro "" x"."Child ""y" (p int REFERENCES parent ON UPDATE CASCADE, n int);
+SELECT invariant_guard.add_relative_only('"ro "" x"."Child ""y"', '{p}');
+INSERT INTO parent VALUES (5);
+INSERT INTO "ro "" x"."Child ""y" VALUES (5, 1);
+UPDATE parent SET id = 6 WHERE id = 5;
+SELECT * FROM "ro "" x"."Child ""y";
 
 -- renamed, and not dropped
 SET invariant_guard.mode = off;
@@ -220,5 +230,6 @@ RESET ROLE;
 
 SET client_min_messages = warning;
 SET invariant_guard.mode = off;
+DROP SCHEMA "ro "" x" CASCADE;
 DROP SCHEMA ro CASCADE;
 DROP ROLE regress_ro;

@@ -57,6 +57,7 @@ static void transaction_ended(XactEvent event, void *arg);
 static void subtransaction_ended(SubXactEvent event, SubTransactionId mySubid,
 								 SubTransactionId parentSubid, void *arg);
 static const char *skip_word(const char *source, const char *word);
+static const char *skip_quoted(const char *source);
 static bool is_statement_of_passed(void);
 
 void
@@ -146,13 +147,14 @@ ig_running_statement(void)
 
 /*
  * Foreign keys run their queries in a context of their own; but what a trigger
- * does that such a query fires runs in it as well, and is anybody's.  So the
- * words tell: theirs have every name in quotes and every operator qualified.
+ * does that such a query fires runs in it as well.  Theirs begin with the verb
+ * and "schema"."table", quoted always, and name all operators by their schema.
  */
 bool
 ig_is_key_query(const char *source)
 {
 	const char *rest;
+	const char *table;
 
 	if (!InNoForceRLSOperation())
 		return false;
@@ -163,9 +165,28 @@ ig_is_key_query(const char *source)
 		rest = skip_word(source, "DELETE FROM ");
 	if (rest == NULL)
 		return false;
-	if (skip_word(rest, "ONLY ") != NULL)
-		rest = skip_word(rest, "ONLY ");
-	return rest[0] == '"' && strstr(rest, " OPERATOR(") != NULL;
+	table = skip_word(rest, "ONLY ");
+	rest = skip_quoted(table ? table : rest);
+	if (rest == NULL || rest[0] != '.')
+		return false;
+	rest = skip_quoted(rest + 1);
+	return rest != NULL && rest[0] == ' ' && strstr(rest, " OPERATOR(") != NULL;
+}
+
+/* Past a name in double quotes, or NULL. */
+static const char *
+skip_quoted(const char *source)
+{
+	if (*source++ != '"')
+		return NULL;
+	for (; *source != '\0'; source++)
+	{
+		if (*source == '"' && source[1] == '"')
+			source++;
+		else if (*source == '"')
+			return source + 1;
+	}
+	return NULL;
 }
 
 static const char *
@@ -181,7 +202,7 @@ ig_running_is_key_query(void)
 {
 	const QueryDesc *query = ig_running_statement();
 
-	return ig_is_key_query(query ? query->sourceText : NULL);
+	return query != NULL && ig_is_key_query(query->sourceText);
 }
 
 uint32

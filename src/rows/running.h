@@ -35,7 +35,7 @@ extern const QueryDesc *ig_running_statement(void);
  */
 extern bool ig_is_key_query(const char *source);
 
-/* Is the statement that fired the trigger one? */
+/* Is the statement that fired the trigger one?  Not if it is not known. */
 extern bool ig_running_is_key_query(void);
 
 /*
