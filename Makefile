@@ -119,6 +119,7 @@ OBJS = \
 	src/rows/plan_rules.o \
 	src/rows/rows.o \
 	src/rows/rule_trigger.o \
+	src/rows/soft_delete_keys.o \
 	src/rows/spread.o \
 	src/rules/add_column.o \
 	src/rules/allowance.o \
