@@ -156,6 +156,7 @@ OBJS = \
 	src/rows/soft_delete_children.o \
 	src/rows/soft_delete_declare.o \
 	src/rows/soft_delete_exec.o \
+	src/rows/soft_delete_keys.o \
 	src/rows/soft_delete_parent.o \
 	src/rows/soft_delete_plan.o \
 	src/rows/soft_delete_rule.o \

@@ -28,6 +28,7 @@
 #include "rows/declared.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
+#include "rows/soft_delete_keys.h"
 #include "rows/spread.h"
 
 #define WEAKNESS_COLUMNS	7
@@ -266,10 +267,8 @@ verify_complete(const Verifier *v, const IgDeclaredRule *rule)
 static void
 verify_by_rule(const Verifier *v, const IgDeclaredRule *rule)
 {
-	IgRuleVerify verify = ig_declared_verify(rule->rule->kind);
-
-	if (verify)
-		verify(rule, put_of_rule, (void *) v);
+	if (rule->rule->kind == IG_ROW_SOFT_DELETE)
+		ig_soft_delete_verify(rule, put_of_rule, (void *) v);
 }
 
 static void

@@ -35,8 +35,6 @@ typedef struct RelationRules
 	List	   *rules;			/* of IgDeclaredRule */
 } RelationRules;
 
-static IgRuleVerify verifiers[IG_ROW_RULE_KINDS];
-
 static int	compare_triggers(const ListCell *a, const ListCell *b);
 static List *rules_of_triggers(List *triggers);
 static IgDeclaredRule *rule_of_trigger(List **rules, List *siblings,
@@ -394,18 +392,6 @@ ig_declared_definition(const IgDeclaredTrigger *trigger)
 	}
 	UnlockRelationOid(trigger->relid, AccessShareLock);
 	return sql;
-}
-
-void
-ig_rule_verify(IgRowRuleKind kind, IgRuleVerify verify)
-{
-	verifiers[kind] = verify;
-}
-
-IgRuleVerify
-ig_declared_verify(IgRowRuleKind kind)
-{
-	return verifiers[kind];
 }
 
 const char *

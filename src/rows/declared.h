@@ -71,17 +71,12 @@ extern const IgDeclaredTrigger *ig_declared_counterpart(const List *triggers,
 extern char *ig_declared_definition(const IgDeclaredTrigger *trigger);
 
 /*
- * What verify_rules() cannot see in the triggers, the rule tells: where it is
- * declared, without a lock, by catalogs only.  tell takes a weakness, whether
- * it is one in all sessions or in some, and the SQL that mends it, or NULL.
+ * How a rule tells verify_rules() what its triggers do not show: a weakness,
+ * whether it is one in all sessions or in some, and the SQL that mends it, or
+ * NULL.
  */
 typedef void (*IgRuleTell) (void *verifier, const IgDeclaredRule *rule, bool everywhere,
 							char *weakness, char *mend);
-typedef void (*IgRuleVerify) (const IgDeclaredRule *rule, IgRuleTell tell, void *verifier);
-
-/* In _PG_init; one for each kind that has any. */
-extern void ig_rule_verify(IgRowRuleKind kind, IgRuleVerify verify);
-extern IgRuleVerify ig_declared_verify(IgRowRuleKind kind);
 
 /* 'always', 'origin', 'replica' or 'disabled' */
 extern const char *ig_declared_enabled_word(char enabled);

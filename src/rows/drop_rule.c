@@ -28,12 +28,11 @@
 #include "platform/owned.h"
 #include "platform/text.h"
 #include "rows/declare.h"
-#include "rows/drop_rule.h"
+#include "rows/declared.h"
 #include "rows/rows.h"
+#include "rows/soft_delete_keys.h"
 #include "rules/allowance.h"
 #include "rules/rules.h"
-
-static IgRuleCompanions companions[IG_ROW_RULE_KINDS];
 
 static const IgRowRule *rule_argument(FunctionCallInfo fcinfo);
 static const IgDeclaredRule *find_rule(List *declared, Oid relid, const IgRowRule *rule,
@@ -45,18 +44,13 @@ static char *call_text(Oid relid, const IgRowRule *rule, const char *instance);
 static void judge(const IgDeclaredRule *rule, List *triggers, List *others);
 static IgChange *add_change(List **changes, IgChangeKind kind, IgRelation *rel);
 static bool is_new(List *triggers);
+static List *those_of_one(List **triggers);
 static int	drop_triggers(List *triggers);
 static int	drop_from_heirs(Oid relid, List *triggers);
 static bool is_wanted_above(const IgDeclaredTrigger *trigger, List *done);
 static void drop_trigger(const IgDeclaredTrigger *trigger);
 
 PG_FUNCTION_INFO_V1(ig_sql_drop_rule);
-
-void
-ig_rule_companions(IgRowRuleKind kind, IgRuleCompanions find)
-{
-	companions[kind] = find;
-}
 
 /*
  * invariant_guard.drop_rule(rel regclass, rule text, instance text DEFAULT NULL)
@@ -80,14 +74,14 @@ ig_sql_drop_rule(PG_FUNCTION_ARGS)
 	rules = ig_declared_rules_load();
 	declared = find_rule(ig_declared_rules_of(rules, relid), relid, rule, instance);
 	triggers = own_triggers(declared);
-	if (companions[rule->kind])
-		others = companions[rule->kind] (declared);
+	if (rule->kind == IG_ROW_SOFT_DELETE)
+		others = ig_soft_delete_companions(declared);
 	judge(declared, triggers, others);
 
 	/* the first one locks the table, so that nothing joins it from then on */
 	count = drop_triggers(triggers);
-	count += drop_from_heirs(relid, triggers);
-	count += drop_triggers(others);
+	while (others != NIL)
+		count += drop_triggers(those_of_one(&others));
 	PG_RETURN_INT32(count);
 }
 
@@ -306,6 +300,24 @@ is_new(List *triggers)
 	return true;
 }
 
+/* Take the triggers of the first one's relation out of the list. */
+static List *
+those_of_one(List **triggers)
+{
+	Oid			relid = ((const IgDeclaredTrigger *) linitial(*triggers))->relid;
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, *triggers)
+	{
+		if (((const IgDeclaredTrigger *) lfirst(lc))->relid == relid)
+			result = lappend(result, lfirst(lc));
+	}
+	*triggers = list_difference_ptr(*triggers, result);
+	return result;
+}
+
+/* Triggers of one relation, there and on what inherits from it. */
 static int
 drop_triggers(List *triggers)
 {
@@ -313,7 +325,8 @@ drop_triggers(List *triggers)
 
 	foreach(lc, triggers)
 		drop_trigger((const IgDeclaredTrigger *) lfirst(lc));
-	return list_length(triggers);
+	return list_length(triggers) +
+		drop_from_heirs(((const IgDeclaredTrigger *) linitial(triggers))->relid, triggers);
 }
 
 /*

@@ -1,6 +1,7 @@
 # Row rules outlive what is done to a database: dumps of all of it, of its
 # schema and of single tables, with the states of their triggers; sessions that
 # have not loaded the library; and the workers of a subscription, which pass.
+# Only drop_rule() ends them, and leaves nothing behind.
 #
 # A rule is a line of the table below; one whose add_ function is not there is
 # left out.
@@ -345,6 +346,58 @@ is(refusal($subscriber, 'shop', q{
 		SET session_replication_role = replica;} . "DELETE FROM $published[0];"),
 	'IGA01', 'a session in replica role is refused');
 $subscriber->safe_psql('shop', 'DROP SUBSCRIPTION sub');
+
+# ---- a rule that is dropped leaves nothing behind, on none of the tables
+for my $rule (@rules)
+{
+	for my $shape (sort keys %shapes)
+	{
+		my $table = table($rule, $shape);
+		my $left = "SELECT string_agg(tgrelid::regclass || ' ' || tgname, ', ') FROM pg_trigger"
+		  . " WHERE NOT tgisinternal AND tgrelid::regclass::text LIKE '$table%'";
+
+		is(refusal($node, 'shop', "SELECT invariant_guard.drop_rule('$table', '$rule->{name}');"),
+			'IGG02', "$table: drop_rule() needs an allowance");
+		passes($node, 'shop', "SET invariant_guard.reason = 'test';"
+			  . " SET invariant_guard.allow = 'guard-self($table)';"
+			  . " SELECT invariant_guard.drop_rule('$table', '$rule->{name}');", "$table: and passes with one");
+		is($node->safe_psql('shop', $left), '', "$table: no trigger is left");
+	}
+}
+is($node->safe_psql('shop', 'SELECT count(*) FROM invariant_guard.row_rules'), '0', 'no rule is left');
+
+# ---- what a soft delete has on the tables that refer to its own
+if (grep { $_->{name} eq 'soft-delete' } @rules)
+{
+	my $covered = q{SELECT coalesce(string_agg(relation || ':' || rule, ' ' ORDER BY relation::text, rule), '')
+		FROM invariant_guard.row_rules};
+	my $gap = q{SELECT weakness, mend FROM invariant_guard.verify_rules('parent') WHERE weakness LIKE 'nothing keeps%'};
+	my $allow = q{SET invariant_guard.reason = 'test'; SET invariant_guard.allow = 'guard-self(parent)'; };
+
+	$node->safe_psql('shop', q{
+		BEGIN;
+		CREATE TABLE parent (id int PRIMARY KEY, deleted_at timestamptz);
+		CREATE TABLE other_parent (id int PRIMARY KEY, deleted_at timestamptz);
+		CREATE TABLE child (id int PRIMARY KEY, parent_id int REFERENCES parent, both_id int REFERENCES parent,
+			CONSTRAINT child_other FOREIGN KEY (both_id) REFERENCES other_parent);
+		CREATE TABLE child_kid () INHERITS (child);
+		SELECT invariant_guard.add_soft_delete('parent');
+		SELECT invariant_guard.add_soft_delete('other_parent');
+		COMMIT;
+	});
+	is($node->safe_psql('shop', $gap), '', 'tables that refer to it are covered');
+	$node->safe_psql('shop', "SET invariant_guard.mode = off;"
+		  . " SELECT invariant_guard.drop_rule('child', 'soft-delete-parent', 'child_parent_id_fkey')");
+	my ($weakness, $mend) = split /\|/, $node->safe_psql('shop', $gap);
+	like($weakness, qr/"public\.child" .* "child_parent_id_fkey"/, 'one that is not is found');
+	passes($node, 'shop', $mend, 'and mended');
+	is($node->safe_psql('shop', $gap), '', 'so that it is covered again');
+	$node->safe_psql('shop', "$allow SELECT invariant_guard.drop_rule('parent', 'soft-delete')");
+	unlike($node->safe_psql('shop', $covered), qr/\bparent:/, 'the rule is dropped');
+	is($node->safe_psql('shop', q{SELECT string_agg(relation || ' ' || array_to_string(columns, ','), ' ' ORDER BY relation::text)
+			FROM invariant_guard.row_rules WHERE rule = 'soft-delete-parent'}),
+		'child both_id child_kid both_id', 'with what was there for it alone, on children too');
+}
 
 $subscriber->stop;
 $node->stop;
