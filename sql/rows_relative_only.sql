@@ -97,6 +97,14 @@ CREATE TRIGGER fee BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION fee()
 UPDATE accounts SET owner = 'fee' WHERE id = 1 RETURNING points;
 DROP TRIGGER fee ON accounts;
 
+-- a statement within it that failed is forgotten
+CREATE FUNCTION caught() RETURNS int LANGUAGE plpgsql AS $$ BEGIN
+	UPDATE ro.moves SET amount = 1 / (amount - amount);
+	RETURN 1;
+EXCEPTION WHEN division_by_zero THEN
+	RETURN 2;
+END $$;
+UPDATE accounts SET balance = balance + caught() WHERE id = 1 RETURNING balance;
 -- a plan that was let pass is not a good one afterwards
 BEGIN;
 SET LOCAL invariant_guard.reason = 'test';
