@@ -71,8 +71,13 @@ CREATE TABLE half (id int);
 CREATE TRIGGER c_half BEFORE UPDATE ON half
 	FOR EACH ROW EXECUTE FUNCTION invariant_guard.append_only();
 CREATE TABLE wrong (id int, a int);
+-- what became wrong later, or was made where nobody looked
+SET invariant_guard.mode = off;
+ALTER EVENT TRIGGER invariant_guard_ddl_end DISABLE;
 CREATE TRIGGER d_wrong BEFORE UPDATE OF a OR DELETE ON wrong
 	FOR EACH ROW EXECUTE FUNCTION invariant_guard.append_only('b');
+ALTER EVENT TRIGGER invariant_guard_ddl_end ENABLE ALWAYS;
+RESET invariant_guard.mode;
 CREATE TABLE hand_part (id int) PARTITION BY LIST (id);
 CREATE TABLE hand_part_1 PARTITION OF hand_part FOR VALUES IN (1);
 CREATE TRIGGER e_change BEFORE UPDATE OR DELETE ON hand_part
@@ -212,8 +217,12 @@ CREATE TRIGGER zz_ig_append_only_a_b_change BEFORE UPDATE OR DELETE ON several
 	FOR EACH ROW EXECUTE FUNCTION invariant_guard.append_only();
 CREATE TRIGGER one BEFORE UPDATE OR DELETE ON several
 	FOR EACH ROW EXECUTE FUNCTION invariant_guard.append_only();
+SET invariant_guard.mode = off;
+ALTER EVENT TRIGGER invariant_guard_ddl_end DISABLE;
 CREATE TRIGGER two BEFORE UPDATE OR DELETE ON several
 	FOR EACH ROW EXECUTE FUNCTION invariant_guard.append_only('z');
+ALTER EVENT TRIGGER invariant_guard_ddl_end ENABLE ALWAYS;
+RESET invariant_guard.mode;
 RESET client_min_messages;
 SELECT instance, triggers FROM facts WHERE relation = 'several'::regclass;
 SELECT invariant_guard.drop_rule('several', 'append-only');
