@@ -83,6 +83,19 @@ my @rules = (
 		add => q{SELECT invariant_guard.add_on_no_match('%s')},
 		breaks => [ [ 'UPDATE %s SET cents = 0 WHERE id = -1', 'IGI05' ] ],
 	},
+	{
+		name => 'snapshot-columns',
+		function => 'add_snapshot_columns',
+		add => q{SELECT invariant_guard.add_snapshot_columns('%s', '{note}')},
+		breaks => [ [ q{UPDATE %s SET note = 'other'}, 'IGM03' ] ],
+	},
+	{
+		name => 'commit-assertion',
+		function => 'add_commit_assertion',
+		add => q{SELECT invariant_guard.add_commit_assertion('%s', '{id}',
+			$$(SELECT coalesce(sum(cents), 1) FROM public.%s WHERE id = $1) > 0$$)},
+		breaks => [ [ 'UPDATE %s SET cents = -1', 'IGI03' ] ],
+	},
 	# what it fills in, its own test shows; here, that it is carried along
 	{
 		name => 'audit-columns',
