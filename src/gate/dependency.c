@@ -473,9 +473,11 @@ ig_function_suspects(const char *table, const char *column)
 	List	   *suspects = NIL;
 	Relation	pg_proc = table_open(ProcedureRelationId, AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(pg_proc);
-	SysScanDesc scan = systable_beginscan(pg_proc, InvalidOid, false, NULL, 0, NULL);
 	HeapTuple	tuple;
+	SysScanDesc scan;
 
+	/* in the order in which they were made, not that of the catalog's pages */
+	scan = systable_beginscan(pg_proc, ProcedureOidIndexId, true, NULL, 0, NULL);
 	while (list_length(suspects) < MAX_SUSPECTS &&
 		   HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{

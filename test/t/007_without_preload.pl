@@ -29,6 +29,7 @@ sub output_of
 	my $out = '';
 	local $ENV{PGTZ} = 'PST8PDT';
 	local $ENV{PGDATESTYLE} = 'Postgres, MDY';
+	local $ENV{PGOPTIONS} = '-c intervalstyle=postgres_verbose';
 	local $ENV{PGHOST} = $node->host;
 	local $ENV{PGPORT} = $node->port;
 
