@@ -320,6 +320,18 @@ for my $rule (@rules)
 }
 check_copy('tables', 'single tables');
 
+# ---- rules that look at plans, where nothing loads the library early
+if (grep { $_->{name} eq 'relative-only' } @rules)
+{
+	my $unloaded = q{SELECT DISTINCT mend FROM invariant_guard.verify_rules() WHERE weakness LIKE '%new sessions%'};
+	my $mend = $node->safe_psql('tables', $unloaded);
+
+	is($mend, $major >= 17 ? '' : "ALTER DATABASE tables SET session_preload_libraries = 'invariant_guard';",
+		'verify_rules() tells whether new sessions load the library');
+	passes($node, 'tables', $mend, 'what it says passes');
+	is($node->safe_psql('tables', $unloaded), '', 'and mends it');
+}
+
 # ---- a subscription: what was judged where it was written passes
 my $subscriber = start_node('rows_subscriber', "wal_level = logical\nwal_retrieve_retry_interval = 100ms\n");
 $subscriber->safe_psql('postgres', 'CREATE DATABASE shop');
