@@ -320,6 +320,18 @@ for my $rule (@rules)
 }
 check_copy('tables', 'single tables');
 
+# ---- rules that look at plans, where nothing loads the library early
+if (grep { $_->{name} eq 'relative-only' } @rules)
+{
+	my $unloaded = q{SELECT DISTINCT mend FROM invariant_guard.verify_rules() WHERE weakness LIKE '%new sessions%'};
+	my $mend = $node->safe_psql('tables', $unloaded);
+
+	is($mend, $major >= 17 ? '' : "ALTER DATABASE tables SET session_preload_libraries = 'invariant_guard';",
+		'verify_rules() tells whether new sessions load the library');
+	passes($node, 'tables', $mend, 'what it says passes');
+	is($node->safe_psql('tables', $unloaded), '', 'and mends it');
+}
+
 # ---- a subscription: what was judged where it was written passes
 my $subscriber = start_node('rows_subscriber', "wal_level = logical\nwal_retrieve_retry_interval = 100ms\n");
 $subscriber->safe_psql('postgres', 'CREATE DATABASE shop');
@@ -378,6 +390,30 @@ for my $rule (@rules)
 	}
 }
 is($node->safe_psql('shop', 'SELECT count(*) FROM invariant_guard.row_rules'), '0', 'no rule is left');
+
+# ---- rows that were there before: a bounded sample, with their number, by the
+# rights of the table's owner
+if (grep { $_->{name} eq 'audit-columns' } @rules)
+{
+	my $check = q{SELECT count(*), min(violations), max(violations), count(DISTINCT sample)
+		FROM invariant_guard.check_rules('unstamped')};
+
+	$node->safe_psql('shop', q{
+		CREATE ROLE regress_row_rules;
+		CREATE TABLE unstamped (id int, created_at timestamptz, updated_at timestamptz);
+		ALTER TABLE unstamped OWNER TO regress_row_rules;
+		INSERT INTO unstamped SELECT i FROM generate_series(1, 30) i;
+		SELECT invariant_guard.add_audit_columns('unstamped');
+	});
+	is($node->safe_psql('shop', $check), '20|60|60|20', 'samples, and how many there are');
+	is($node->safe_psql('shop', "SET ROLE regress_row_rules; $check"), '20|60|60|20', 'for the owner as well');
+	is($node->safe_psql('shop', "SET default_transaction_read_only = on; $check"), '20|60|60|20', 'read only');
+	$node->safe_psql('shop', 'ALTER TABLE unstamped ENABLE ROW LEVEL SECURITY');
+	is($node->safe_psql('shop', "SET ROLE regress_row_rules; $check"), '20|60|60|20', 'row security spares the owner');
+	$node->safe_psql('shop', 'ALTER TABLE unstamped FORCE ROW LEVEL SECURITY');
+	is(refusal($node, 'shop', "SET ROLE regress_row_rules; $check;"), '42501', 'where it does not, it is an error');
+	is(refusal($node, 'shop', "$check;"), '42501', 'also for a superuser, who looks with the rights of the owner');
+}
 
 # ---- what a soft delete has on the tables that refer to its own
 if (grep { $_->{name} eq 'soft-delete' } @rules)
