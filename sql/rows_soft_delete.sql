@@ -110,6 +110,9 @@ UPDATE customers SET deleted_at = NULL WHERE id = 1;
 UPDATE customers SET deleted_at = NULL, delete_operation = NULL WHERE id = 1;
 INSERT INTO customers VALUES (1, 'again') ON CONFLICT (id) DO UPDATE SET deleted_at = NULL;
 -- TRUNCATE, which another rule refuses first, and MERGE
+CREATE TABLE fresh (id int, deleted_at timestamptz);
+SELECT invariant_guard.add_soft_delete('fresh');
+TRUNCATE fresh;
 BEGIN;
 SET LOCAL invariant_guard.reason = 'why';
 SET LOCAL invariant_guard.allow = 'truncate(shop.customers)';
