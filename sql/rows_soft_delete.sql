@@ -122,6 +122,15 @@ MERGE INTO customers c USING (VALUES (40)) v(id) ON c.id = v.id WHEN MATCHED THE
 MERGE INTO customers c USING (VALUES (40)) v(id) ON c.id = v.id WHEN MATCHED THEN UPDATE SET name = 'merged';
 MERGE INTO customers c USING (VALUES (1)) v(id) ON c.id = v.id WHEN MATCHED THEN UPDATE SET deleted_at = NULL;
 
+-- what came deleted, without an operation, is brought back by UPDATE
+BEGIN;
+INSERT INTO customers (id, name, deleted_at) VALUES (70, 'imported', '2001-01-01');
+SAVEPOINT a;
+UPDATE customers SET delete_operation = gen_random_uuid() WHERE id = 70;
+ROLLBACK TO a;
+UPDATE customers SET deleted_at = NULL WHERE id = 70 RETURNING id, deleted_at, delete_operation;
+ROLLBACK;
+
 -- restoring one operation, and only that
 DELETE FROM customers WHERE id = 40;
 SELECT invariant_guard.soft_restore('customers', '11111111-1111-1111-1111-111111111111');
