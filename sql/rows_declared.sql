@@ -297,6 +297,10 @@ CREATE TRIGGER reversal AFTER INSERT ON ledger FOR EACH ROW
 	EXECUTE FUNCTION invariant_guard.append_only('amounts=1');
 SELECT mend FROM found WHERE relation = 'ledger'::regclass AND mend IS NOT NULL \gexec
 SELECT severity, weakness, mend FROM found WHERE relation = 'ledger'::regclass;
+CREATE TRIGGER change BEFORE UPDATE OR DELETE ON ledger
+	FOR EACH ROW EXECUTE FUNCTION invariant_guard.append_only();
+ALTER TABLE ledger ENABLE ALWAYS TRIGGER change;
+SELECT severity, weakness, mend FROM found WHERE relation = 'ledger'::regclass;
 BEGIN;
 SET LOCAL invariant_guard.reason = 'test';
 SET LOCAL invariant_guard.allow = 'truncate(ledger)';

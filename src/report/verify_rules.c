@@ -225,7 +225,8 @@ verify_columns(const Verifier *v, const IgDeclaredRule *rule, const IgDeclaredTr
 
 /*
  * What was written by hand may have its statement triggers with another rule
- * of the kind.
+ * of the kind; append-only its others too, since a reversal's columns make a
+ * rule of its own.
  */
 static void
 verify_complete(const Verifier *v, const IgDeclaredRule *rule)
@@ -249,7 +250,8 @@ verify_complete(const Verifier *v, const IgDeclaredRule *rule)
 			const IgDeclaredTrigger *trigger = (const IgDeclaredTrigger *) lfirst(lt);
 
 			if (other == rule || (other->rule == rule->rule && other->by_hand && rule->by_hand &&
-								  !TRIGGER_FOR_ROW(trigger->type)))
+								  (!TRIGGER_FOR_ROW(trigger->type) ||
+								   rule->rule->kind == IG_ROW_APPEND_ONLY)))
 				present |= events_of(trigger);
 		}
 	}
