@@ -69,6 +69,10 @@ CREATE TABLE shop.secret (id int);
 SET ROLE regress_assert_owner;
 SELECT invariant_guard.add_commit_assertion('shop.orders', '{id}', 'NOT EXISTS (SELECT FROM shop.secret WHERE id = $1)');
 RESET ROLE;
+-- what has line breaks is told on one line
+CREATE TABLE shop.small (k int);
+SELECT invariant_guard.add_commit_assertion('shop.small', '{k}', E'$1 <\n\t10');
+INSERT INTO shop.small VALUES (11);
 SELECT invariant_guard.commit_assertion();
 SELECT invariant_guard.asserted('0', 1);
 

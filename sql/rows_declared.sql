@@ -258,6 +258,55 @@ SELECT invariant_guard.drop_rule('theirs', 'append-only');
 SELECT count(*) FROM facts WHERE relation = 'theirs'::regclass;
 ROLLBACK;
 
+-- ---- what triggers do not show: the index that is the rule, and what is copied
+BEGIN;
+CREATE TABLE cards (id int PRIMARY KEY, customer int, active bool);
+SELECT invariant_guard.add_unique_active('cards', 'customer', 'active');
+COMMIT;
+CREATE TABLE products (id int PRIMARY KEY, price int);
+CREATE TABLE items (id int PRIMARY KEY, product_id int REFERENCES products, price int);
+SELECT invariant_guard.add_snapshot_columns('items', '{price}', source => 'products');
+CREATE VIEW unseen AS SELECT severity, relation, rule, weakness, mend FROM found
+	WHERE relation::text IN ('cards', 'items');
+SELECT * FROM unseen;
+SET invariant_guard.mode = off;
+ALTER TABLE products RENAME COLUMN price TO cost;
+DROP INDEX cards_customer_active_key;
+RESET invariant_guard.mode;
+SELECT * FROM unseen;
+SET invariant_guard.mode = off;
+ALTER TABLE products RENAME COLUMN cost TO price;
+ALTER TABLE items DROP CONSTRAINT items_product_id_fkey;
+CREATE INDEX cards_customer_active_key ON cards (customer) WHERE active;
+RESET invariant_guard.mode;
+SELECT * FROM unseen;
+SET invariant_guard.mode = off;
+DROP INDEX cards_customer_active_key;
+CREATE UNIQUE INDEX cards_customer_active_key ON items (id);
+RESET invariant_guard.mode;
+SELECT * FROM unseen WHERE relation = 'cards'::regclass;
+SELECT * FROM invariant_guard.check_rules('cards');
+SET invariant_guard.mode = off;
+DROP TABLE cards, items, products CASCADE;
+RESET invariant_guard.mode;
+
+-- what a rule lacks for TRUNCATE is made without options about columns
+CREATE TABLE ledger (id int PRIMARY KEY, reverses int, cents int);
+CREATE TRIGGER reversal AFTER INSERT ON ledger FOR EACH ROW
+	WHEN (new.reverses IS NOT NULL AND invariant_guard.uses(new.reverses, new.id, new.cents))
+	EXECUTE FUNCTION invariant_guard.append_only('amounts=1');
+SELECT mend FROM found WHERE relation = 'ledger'::regclass AND mend IS NOT NULL \gexec
+SELECT severity, weakness, mend FROM found WHERE relation = 'ledger'::regclass;
+CREATE TRIGGER change BEFORE UPDATE OR DELETE ON ledger
+	FOR EACH ROW EXECUTE FUNCTION invariant_guard.append_only();
+ALTER TABLE ledger ENABLE ALWAYS TRIGGER change;
+SELECT severity, weakness, mend FROM found WHERE relation = 'ledger'::regclass;
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'truncate(ledger)';
+TRUNCATE ledger;
+ROLLBACK;
+
 -- in the modes that refuse nothing
 BEGIN;
 SET LOCAL invariant_guard.mode = warn;

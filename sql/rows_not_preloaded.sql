@@ -87,6 +87,14 @@ UPDATE orders SET id = 1 WHERE id = 1;
 \c
 WITH u AS (UPDATE orders SET id = 1 WHERE id = 1 RETURNING id) SELECT count(*) FROM u;
 WITH u AS (UPDATE orders SET id = 1 WHERE id = 1 RETURNING id) SELECT count(*) FROM u;
+-- which nothing reads, so that the executor's finish runs it
+\c
+WITH u AS (UPDATE orders SET id = 3 WHERE id = 3) SELECT 1 AS one;
+WITH u AS (UPDATE orders SET id = 3 WHERE id = 3) SELECT 1 AS one;
+WITH u AS (UPDATE orders SET id = 1 WHERE id = 1) SELECT 1 AS one;
+\c
+WITH u AS (DELETE FROM orders WHERE id = 3) INSERT INTO plain VALUES (3, 'x');
+SELECT count(*) FROM plain WHERE id = 3;
 
 \c - :me
 SET client_min_messages = warning;

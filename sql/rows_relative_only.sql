@@ -16,6 +16,7 @@ PREPARE before AS UPDATE accounts SET balance = 20 WHERE id = 1;
 EXECUTE before;
 SELECT invariant_guard.add_relative_only('accounts', '{balance,points}');
 SELECT invariant_guard.add_relative_only('accounts', '{balance,points}');
+SELECT invariant_guard.add_relative_only('accounts', '{points,balance}');
 SELECT invariant_guard.add_relative_only('accounts', '{balance}');
 SELECT pg_get_triggerdef(oid), tgenabled FROM pg_trigger WHERE tgrelid = 'accounts'::regclass AND NOT tgisinternal;
 EXECUTE before;

@@ -110,6 +110,9 @@ UPDATE customers SET deleted_at = NULL WHERE id = 1;
 UPDATE customers SET deleted_at = NULL, delete_operation = NULL WHERE id = 1;
 INSERT INTO customers VALUES (1, 'again') ON CONFLICT (id) DO UPDATE SET deleted_at = NULL;
 -- TRUNCATE, which another rule refuses first, and MERGE
+CREATE TABLE fresh (id int, deleted_at timestamptz);
+SELECT invariant_guard.add_soft_delete('fresh');
+TRUNCATE fresh;
 BEGIN;
 SET LOCAL invariant_guard.reason = 'why';
 SET LOCAL invariant_guard.allow = 'truncate(shop.customers)';
@@ -118,6 +121,15 @@ ROLLBACK;
 MERGE INTO customers c USING (VALUES (40)) v(id) ON c.id = v.id WHEN MATCHED THEN DELETE;
 MERGE INTO customers c USING (VALUES (40)) v(id) ON c.id = v.id WHEN MATCHED THEN UPDATE SET name = 'merged';
 MERGE INTO customers c USING (VALUES (1)) v(id) ON c.id = v.id WHEN MATCHED THEN UPDATE SET deleted_at = NULL;
+
+-- what came deleted, without an operation, is brought back by UPDATE
+BEGIN;
+INSERT INTO customers (id, name, deleted_at) VALUES (70, 'imported', '2001-01-01');
+SAVEPOINT a;
+UPDATE customers SET delete_operation = gen_random_uuid() WHERE id = 70;
+ROLLBACK TO a;
+UPDATE customers SET deleted_at = NULL WHERE id = 70 RETURNING id, deleted_at, delete_operation;
+ROLLBACK;
 
 -- restoring one operation, and only that
 DELETE FROM customers WHERE id = 40;

@@ -90,6 +90,8 @@ DELETE FROM shop.cards WHERE id IN (8, 12);
 DELETE FROM shop.cards WHERE id IN (6, 10);
 CREATE UNIQUE INDEX CONCURRENTLY "cards_User_bank_active_key" ON shop.cards ("User", bank) WHERE is_default;
 SELECT invariant_guard.add_unique_active('shop.cards', '{User,bank}', 'is_default', using_index => 'cards_User_bank_active_key');
+-- the index is the rule; what is told to pass it can be pasted
+DROP INDEX CONCURRENTLY shop."cards_User_bank_active_key";
 -- in the same transaction as its rows, and where it is allowed, it is built at once
 BEGIN;
 CREATE TABLE shop.new (id int, owner int);

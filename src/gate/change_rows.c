@@ -143,11 +143,14 @@ ig_changes_rows(IgStatement *stmt)
 void
 ig_changes_detached_rules(IgStatement *stmt, IgRelation *part, const IgRelation *parent)
 {
+	bool		concurrently = false;
 	List	   *declared;
 	ListCell   *lc;
 
 	if (ig_relation_is_exempt(part) || !ig_declares_rules(part->relid))
 		return;
+	foreach(lc, stmt->changes)
+		concurrently = concurrently || ((const IgChange *) lfirst(lc))->concurrently;
 	declared = ig_declared_triggers(part->relid);
 	foreach(lc, declared)
 	{
@@ -165,6 +168,7 @@ ig_changes_detached_rules(IgStatement *stmt, IgRelation *part, const IgRelation 
 								 ig_text_relation(parent));
 		change->new_name = "The partition has the rule from the partitioned table, and loses it once it is detached.";
 		change->sql = ig_source_statement(stmt);
+		change->concurrently = concurrently;
 		return;
 	}
 }
@@ -181,6 +185,7 @@ loosen(const IgChange *change, const IgRowRule *rule, const char *words, const c
 	loosened->words = words;
 	loosened->new_name = why;
 	loosened->derived = change->derived;
+	loosened->concurrently = change->concurrently;
 	return loosened;
 }
 

@@ -28,8 +28,10 @@
 #include "rows/declared.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
+#include "rows/snapshot_source.h"
 #include "rows/soft_delete_keys.h"
 #include "rows/spread.h"
+#include "rows/unique_index.h"
 
 #define WEAKNESS_COLUMNS	7
 
@@ -223,7 +225,8 @@ verify_columns(const Verifier *v, const IgDeclaredRule *rule, const IgDeclaredTr
 
 /*
  * What was written by hand may have its statement triggers with another rule
- * of the kind.
+ * of the kind; append-only its others too, since a reversal's columns make a
+ * rule of its own.
  */
 static void
 verify_complete(const Verifier *v, const IgDeclaredRule *rule)
@@ -247,7 +250,8 @@ verify_complete(const Verifier *v, const IgDeclaredRule *rule)
 			const IgDeclaredTrigger *trigger = (const IgDeclaredTrigger *) lfirst(lt);
 
 			if (other == rule || (other->rule == rule->rule && other->by_hand && rule->by_hand &&
-								  !TRIGGER_FOR_ROW(trigger->type)))
+								  (!TRIGGER_FOR_ROW(trigger->type) ||
+								   rule->rule->kind == IG_ROW_APPEND_ONLY)))
 				present |= events_of(trigger);
 		}
 	}
@@ -269,6 +273,10 @@ verify_by_rule(const Verifier *v, const IgDeclaredRule *rule)
 {
 	if (rule->rule->kind == IG_ROW_SOFT_DELETE)
 		ig_soft_delete_verify(rule, put_of_rule, (void *) v);
+	else if (rule->rule->kind == IG_ROW_UNIQUE_ACTIVE)
+		ig_unique_active_verify(rule, put_of_rule, (void *) v);
+	else if (rule->rule->kind == IG_ROW_SNAPSHOT_COLUMNS)
+		ig_snapshot_columns_verify(rule, put_of_rule, (void *) v);
 }
 
 static void
@@ -296,19 +304,25 @@ events_of(const IgDeclaredTrigger *trigger)
 					 (TRIGGER_FOR_BEFORE(trigger->type) ? 0 : 4));
 }
 
-/* Of all triggers that may be missing, the one that is the same for all. */
+/*
+ * Of all triggers that may be missing, the one that is the same for all.  Some
+ * rules refuse TRUNCATE whatever their options, which are about columns that
+ * this trigger does not have.
+ */
 static char *
 truncate_trigger(const IgDeclaredRule *rule)
 {
 	char	   *name = ig_spread_trigger_name(rule->rule, rule->by_hand ? NULL : rule->instance,
 											  "truncate");
+	bool		plain = rule->rule->kind == IG_ROW_APPEND_ONLY ||
+		rule->rule->kind == IG_ROW_SOFT_DELETE;
 	StringInfoData buf;
 	ListCell   *lc;
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "CREATE TRIGGER %s BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION invariant_guard.%s(",
 					 quote_identifier(name), quoted_name(rule->relid), rule->rule->function);
-	foreach(lc, rule->options)
+	foreach(lc, plain ? NIL : rule->options)
 		appendStringInfo(&buf, "%s%s", foreach_current_index(lc) > 0 ? ", " : "",
 						 quote_literal_cstr((char *) lfirst(lc)));
 	appendStringInfo(&buf, ");\nALTER TABLE %s ENABLE ALWAYS TRIGGER %s;",

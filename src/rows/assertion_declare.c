@@ -156,7 +156,8 @@ static void
 check_other_tables(IgDeclaration *d, const char *assertion, List *columns)
 {
 	Relation	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
-	SysScanDesc scan = systable_beginscan(pg_trigger, InvalidOid, false, NULL, 0, NULL);
+	/* in the order in which they were made, so that the first one is told */
+	SysScanDesc scan = systable_beginscan(pg_trigger, TriggerOidIndexId, true, NULL, 0, NULL);
 	HeapTuple	tuple;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))

@@ -18,6 +18,7 @@
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/scansup.h"
 #include "replication/logicalworker.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -87,6 +88,7 @@ static void check_row(IgRuleTrigger *trigger, const TriggerData *td);
 static void key_of(const IgRuleTrigger *trigger, TupleTableSlot *slot, RowKey *key);
 static void check_key(IgRuleTrigger *trigger, const RowKey *key);
 static CheckedKey *checked_key(const IgRuleTrigger *trigger, const RowKey *key);
+static char *on_one_line(const char *source);
 static void refuse(IgRuleTrigger *trigger, const RowKey *key, IgAssertionResult result);
 static char *key_text(const IgRuleTrigger *trigger, const RowKey *key);
 static NotedKeys *prepare_noted(FunctionCallInfo fcinfo);
@@ -318,6 +320,24 @@ image_compare(const void *a, const void *b, Size size)
 	return x->length != y->length || memcmp(x->image, y->image, x->length) != 0;
 }
 
+/* White space is made one blank, so that it need not be shown escaped. */
+static char *
+on_one_line(const char *source)
+{
+	char	   *result = palloc(strlen(source) + 1);
+	char	   *end = result;
+
+	for (; *source != '\0'; source++)
+	{
+		if (!scanner_isspace(*source))
+			*end++ = *source;
+		else if (end > result && end[-1] != ' ')
+			*end++ = ' ';
+	}
+	*end = '\0';
+	return result;
+}
+
 static void
 refuse(IgRuleTrigger *trigger, const RowKey *key, IgAssertionResult result)
 {
@@ -329,7 +349,8 @@ refuse(IgRuleTrigger *trigger, const RowKey *key, IgAssertionResult result)
 						   name ? psprintf(" \"%s\"", ig_text_name(name)) : "",
 						   ig_row_relation_text(trigger->relid),
 						   result == IG_ASSERTION_UNKNOWN ? "is null" : "does not hold"),
-				  psprintf("Key %s, assertion: %s", key_text(trigger, key), ig_text_name(data->text)),
+				  psprintf("Key %s, assertion: %s", key_text(trigger, key),
+						   ig_text_name(on_one_line(data->text))),
 				  result == IG_ASSERTION_UNKNOWN ?
 				  "What is null does not hold: coalesce() gives a value to a row that is not there." : NULL);
 }

@@ -83,7 +83,7 @@ refuse(IgRuleTrigger *trigger, int level)
 						   ig_row_relation_text(trigger->relid), name_of(XactIsoLevel)),
 				  psprintf("The table is changed at %s%s only.", levels[level],
 						   levels[level + 1] ? " or above" : ""),
-				  psprintf("BEGIN ISOLATION LEVEL %s; and run the transaction again where it fails with SQLSTATE 40001.",
+				  psprintf("-- BEGIN ISOLATION LEVEL %s; and run the transaction again where it fails with SQLSTATE 40001.",
 						   level == 0 ? "REPEATABLE READ" : "SERIALIZABLE"));
 }
 

@@ -14,6 +14,10 @@
  * asked for before it begins.  INSERT ... ON CONFLICT and MERGE say themselves
  * what is to happen where nothing matches.
  *
+ * A data-modifying CTE that nothing reads is run by the executor's finish.  If
+ * its trigger is what loads the library, ExecutorFinish_hook has been passed by
+ * then, and ExecutorEnd_hook has to do; only such a session has it.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -65,10 +69,16 @@ const IgRuleDefinition ig_on_no_match_definition = {
 
 static ExecutorStart_hook_type prev_ExecutorStart = NULL;
 static ExecutorFinish_hook_type prev_ExecutorFinish = NULL;
+static ExecutorEnd_hook_type prev_ExecutorEnd = NULL;
+
+static bool watches_end = false;
+static const EState *judged = NULL; /* by ExecutorFinish, while that is so */
 
 static void visit(IgPlanVisit *visit);
 static void ig_ExecutorStart(QueryDesc *queryDesc, int eflags);
 static void ig_ExecutorFinish(QueryDesc *queryDesc);
+static void ig_ExecutorEnd(QueryDesc *queryDesc);
+static bool may_change_nothing(const QueryDesc *queryDesc);
 static void judge_statement(QueryDesc *queryDesc);
 static void judge_node(const ModifyTableState *node, CmdType command, double matched);
 static bool is_ruled(const ModifyTableState *node, CmdType command);
@@ -105,13 +115,20 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 }
 
 /*
- * invariant_guard.on_no_match(), a trigger function.  That it is called is all
- * that it is for; see above.
+ * invariant_guard.on_no_match(), a trigger function.  That it is called is
+ * nearly all that it is for; see above.
  */
 Datum
 ig_row_on_no_match(PG_FUNCTION_ARGS)
 {
-	(void) ig_rule_trigger(fcinfo, &ig_on_no_match_definition);
+	IgRuleTrigger *trigger = ig_rule_trigger(fcinfo, &ig_on_no_match_definition);
+
+	if (ig_running_statement() == NULL && !trigger->passes && !watches_end)
+	{
+		prev_ExecutorEnd = ExecutorEnd_hook;
+		ExecutorEnd_hook = ig_ExecutorEnd;
+		watches_end = true;
+	}
 	return PointerGetDatum(NULL);
 }
 
@@ -192,10 +209,34 @@ ig_ExecutorFinish(QueryDesc *queryDesc)
 	else
 		standard_ExecutorFinish(queryDesc);
 
-	if (queryDesc->estate->es_auxmodifytables != NIL ||
-		(queryDesc->estate->es_processed == 0 &&
-		 (queryDesc->operation == CMD_UPDATE || queryDesc->operation == CMD_DELETE)))
+	if (may_change_nothing(queryDesc))
 		judge_statement(queryDesc);
+	if (unlikely(watches_end))
+		judged = queryDesc->estate;
+}
+
+/*
+ * In a session whose library was loaded by the trigger: the statement that it
+ * was loaded by may have been finished without us.
+ */
+static void
+ig_ExecutorEnd(QueryDesc *queryDesc)
+{
+	if (queryDesc->estate != judged && may_change_nothing(queryDesc))
+		judge_statement(queryDesc);
+
+	if (prev_ExecutorEnd)
+		prev_ExecutorEnd(queryDesc);
+	else
+		standard_ExecutorEnd(queryDesc);
+}
+
+static bool
+may_change_nothing(const QueryDesc *queryDesc)
+{
+	return queryDesc->estate->es_auxmodifytables != NIL ||
+		(queryDesc->estate->es_processed == 0 &&
+		 (queryDesc->operation == CMD_UPDATE || queryDesc->operation == CMD_DELETE));
 }
 
 static void
@@ -268,7 +309,7 @@ judge_node(const ModifyTableState *node, CmdType command, double matched)
 	table = ig_row_relation_text(relid);
 	if (matched < 0)
 		ig_row_refuse(NULL, relid, "on-no-match", NULL,
-					  psprintf("cannot tell whether an %s within WITH matches a row of table \"%s\"",
+					  psprintf("cannot tell whether the %s within WITH matches a row of table \"%s\"",
 							   verb, table),
 					  "The statement began before the library was loaded, and its rows were not counted.",
 					  "Send the statement again. With invariant_guard in session_preload_libraries or shared_preload_libraries, the first statement of a session is counted too.");

@@ -379,6 +379,8 @@ ig_sql_add_relative_only(PG_FUNCTION_ARGS)
 {
 	IgDeclaration *d = ig_declare_begin(fcinfo, IG_ROW_RELATIVE_ONLY);
 	List	   *columns = ig_declare_names(fcinfo, 1, "relative");
+	Bitmapset  *attnums = NULL; /* the same columns in any order are the same rule */
+	int			attnum = -1;
 	ListCell   *lc;
 
 	if (columns == NIL)
@@ -395,7 +397,11 @@ ig_sql_add_relative_only(PG_FUNCTION_ARGS)
 					 errmsg("column \"%s\" of table \"%s\" is generated",
 							ig_text_name((const char *) lfirst(lc)), d->text),
 					 errdetail("A statement cannot set it.")));
+		attnums = bms_add_member(attnums, attr->attnum);
 	}
+	columns = NIL;
+	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
+		columns = lappend(columns, get_attname(d->relid, attnum, false));
 
 	ig_declare_trigger(d, "update", "BEFORE UPDATE", true,
 					   ig_declare_anchor("changed", NULL, columns), NIL);

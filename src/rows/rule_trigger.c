@@ -61,6 +61,7 @@ static void add_column(IgRuleTrigger *trigger, AttrNumber attnum, Relation rel);
 static AttrNumber column_number(const IgRuleTrigger *trigger, const char *name, Relation rel);
 static void add_option(IgRuleTrigger *trigger, const char *arg, Relation rel);
 static bool is_applying(void);
+static const char *as_sql(const char *hint);
 static void name_by_allowance(IgFinding *finding, Oid relid);
 static bool is_permitted(const IgRuleTrigger *trigger, const char *rule,
 						 const char *column);
@@ -337,6 +338,28 @@ is_permitted(const IgRuleTrigger *trigger, const char *rule, const char *column)
 }
 
 /*
+ * A hint is SQL, and what is not stands behind "--"; see IgFinding.  Only what
+ * ig_row_allowance gave is SQL here.
+ */
+static const char *
+as_sql(const char *hint)
+{
+	StringInfoData buf;
+
+	if (strncmp(hint, "BEGIN;", 6) == 0 || strncmp(hint, "--", 2) == 0)
+		return hint;
+	initStringInfo(&buf);
+	appendStringInfoString(&buf, "-- ");
+	for (const char *c = hint; *c != '\0'; c++)
+	{
+		appendStringInfoChar(&buf, *c);
+		if (*c == '\n')
+			appendStringInfoString(&buf, "-- ");
+	}
+	return buf.data;
+}
+
+/*
  * A row of a partition or child breaks the rule of a table above, and an
  * allowance may name that one.
  */
@@ -381,7 +404,7 @@ ig_row_refuse(IgRuleTrigger *trigger, Oid relid, const char *rule, const char *c
 	if (detail != NULL)
 		ig_finding_detail(finding, "%s", detail);
 	if (hint != NULL)
-		ig_finding_hint(finding, "%s", hint);
+		ig_finding_hint(finding, "%s", as_sql(hint));
 
 	name_by_allowance(finding, relid);
 
@@ -407,8 +430,8 @@ ig_row_allowance(const char *rule, Oid relid, const char *column, const char *th
 	initStringInfo(&items);
 	initStringInfo(&buf);
 	ig_allowance_append(&items, rule, rel->schema, rel->name, column);
-	appendStringInfo(&buf, "BEGIN;\nSET LOCAL invariant_guard.reason = 'why';\nSET LOCAL invariant_guard.allow = %s;\n%s\nCOMMIT;",
-					 quote_literal_cstr(items.data), then);
+	appendStringInfo(&buf, "BEGIN;\nSET LOCAL invariant_guard.reason = 'why';\nSET LOCAL invariant_guard.allow = %s;\n%s%s\nCOMMIT;",
+					 quote_literal_cstr(items.data), strstr(then, "...") ? "-- " : "", then);
 	return buf.data;
 }
 

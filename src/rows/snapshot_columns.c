@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -69,6 +70,8 @@ static void declare_source(IgDeclaration *d, FunctionCallInfo fcinfo, Oid source
 static void check_not_key(IgDeclaration *d, List *columns, const char *key);
 static List *source_names(FunctionCallInfo fcinfo, List *columns);
 static void check_source_columns(IgDeclaration *d, Oid source, List *columns, List *names);
+static bool copies(const IgDeclaredTrigger *declared, Oid *source, List **keys,
+				   List **columns, List **names);
 static char *check_query(const IgDeclaredTrigger *declared);
 
 static const char *const option_names[] = {"key", "does", "keys", "source_columns", "source", NULL};
@@ -402,32 +405,73 @@ check_source_columns(IgDeclaration *d, Oid source, List *columns, List *names)
 }
 
 /*
- * Rows older than the rule may lack what their source has.  The trigger that
- * copies knows what belongs together.
+ * What the trigger that copies says of its source; false for any other trigger,
+ * and for one whose arguments do not fit.  The trigger's table is locked.
  */
-static char *
-check_query(const IgDeclaredTrigger *declared)
+static bool
+copies(const IgDeclaredTrigger *declared, Oid *source, List **keys, List **columns, List **names)
 {
 	const char *does = ig_declared_option(declared, "does");
 	const char *list = ig_declared_option(declared, "source_columns");
 	const char *count = ig_declared_option(declared, "keys");
 	int			nkeys = count ? atoi(count) : 0;
-	List	   *names;
 	Relation	rel;
-	Oid			source;
 
 	if (OidIsValid(declared->parent) || does == NULL || strcmp(does, "fill") != 0 ||
 		list == NULL || nkeys < 1 || nkeys >= list_length(declared->columns) ||
-		!SplitIdentifierString(pstrdup(list), ',', &names) ||
-		list_length(names) != list_length(declared->columns) - nkeys)
-		return NULL;
+		!SplitIdentifierString(pstrdup(list), ',', names) ||
+		list_length(*names) != list_length(declared->columns) - nkeys)
+		return false;
 
-	rel = table_open(declared->relid, AccessShareLock);
-	source = rel->trigdesc ? ig_snapshot_source_relid(qual_of(declared->oid, rel)) : InvalidOid;
+	rel = table_open(declared->relid, NoLock);
+	*source = rel->trigdesc ? ig_snapshot_source_relid(qual_of(declared->oid, rel)) : InvalidOid;
 	table_close(rel, NoLock);
-	if (!OidIsValid(source))
-		return NULL;
-	return ig_snapshot_missing_query(declared->relid, source,
-									 list_truncate(list_copy(declared->columns), nkeys),
-									 list_copy_tail(declared->columns, nkeys), names);
+	*keys = list_truncate(list_copy(declared->columns), nkeys);
+	*columns = list_copy_tail(declared->columns, nkeys);
+	return OidIsValid(*source);
+}
+
+/*
+ * Rows older than the rule may lack what their source has.
+ */
+static char *
+check_query(const IgDeclaredTrigger *declared)
+{
+	Oid			source;
+	List	   *keys;
+	List	   *columns;
+	List	   *names;
+
+	LockRelationOid(declared->relid, AccessShareLock);
+	return copies(declared, &source, &keys, &columns, &names) ?
+		ig_snapshot_missing_query(declared->relid, source, keys, columns, names) : NULL;
+}
+
+/*
+ * verify_rules() waits for nobody: a table that another session is changing is
+ * left out.
+ */
+void
+ig_snapshot_columns_verify(const IgDeclaredRule *rule, IgRuleTell tell, void *verifier)
+{
+	Oid			source;
+	List	   *keys;
+	List	   *columns;
+	List	   *names;
+	ListCell   *lc;
+
+	if (!ConditionalLockRelationOid(rule->relid, AccessShareLock))
+		return;
+	foreach(lc, get_rel_relkind(rule->relid) == '\0' ? NIL : rule->triggers)
+	{
+		char	   *loss = copies((const IgDeclaredTrigger *) lfirst(lc), &source, &keys,
+								  &columns, &names) ?
+			ig_snapshot_source_loss(rule->relid, source, keys, names) : NULL;
+
+		if (loss != NULL)
+			tell(verifier, rule, true,
+				 psprintf("the rule cannot read its source, and every INSERT fails: %s", loss),
+				 NULL);
+	}
+	UnlockRelationOid(rule->relid, AccessShareLock);
 }

@@ -455,3 +455,20 @@ ig_snapshot_missing_query(Oid relid, Oid source, List *keys, List *columns, List
 	}
 	return buf.data;
 }
+
+char *
+ig_snapshot_source_loss(Oid relid, Oid source, List *keys, List *names)
+{
+	ListCell   *lc;
+
+	if (find_key(relid, source, keys) == NULL)
+		return psprintf("there is no foreign key to table \"%s\" any more",
+						ig_row_relation_text(source));
+	foreach(lc, names)
+	{
+		if (get_attnum(source, (const char *) lfirst(lc)) <= 0)
+			return psprintf("column \"%s\" of table \"%s\" was renamed or dropped",
+							ig_text_name((const char *) lfirst(lc)), ig_row_relation_text(source));
+	}
+	return NULL;
+}

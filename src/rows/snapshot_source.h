@@ -13,6 +13,7 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 
+#include "rows/declared.h"
 #include "rows/rule_trigger.h"
 
 /* The source of a trigger, in its statement. */
@@ -56,5 +57,11 @@ extern List *ig_snapshot_key_columns(Relation rel, Oid source, const char *const
  */
 extern char *ig_snapshot_missing_query(Oid relid, Oid source, List *keys, List *columns,
 									   List *names);
+
+/* What of it is gone, for people; NULL if nothing is. */
+extern char *ig_snapshot_source_loss(Oid relid, Oid source, List *keys, List *names);
+
+/* A rule whose source cannot be read any more, for verify_rules(). */
+extern void ig_snapshot_columns_verify(const IgDeclaredRule *rule, IgRuleTell tell, void *verifier);
 
 #endif							/* IG_SNAPSHOT_SOURCE_H */

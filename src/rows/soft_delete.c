@@ -82,6 +82,7 @@ static void check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted);
 static void refuse_without_operation(IgRuleTrigger *trigger);
 static void check_deleted(IgRuleTrigger *trigger, TriggerData *td);
 static void check_restored(IgRuleTrigger *trigger, TriggerData *td);
+static bool has_operation(const SoftDeleteTrigger *state, const TriggerData *td);
 static Oid	declaring_table(Oid relid);
 static bool is_restored_by_us(const IgRuleTrigger *trigger, const TriggerData *td);
 static bool is_changed(const IgRuleTrigger *trigger, const TriggerData *td);
@@ -341,7 +342,8 @@ check_deleted(IgRuleTrigger *trigger, TriggerData *td)
 
 /*
  * Without an operation soft_restore() cannot tell what to bring back; there a
- * plain UPDATE does.
+ * plain UPDATE does.  So it does for a row that has none, because it came
+ * deleted: nothing was deleted with it.
  */
 static void
 check_restored(IgRuleTrigger *trigger, TriggerData *td)
@@ -349,7 +351,7 @@ check_restored(IgRuleTrigger *trigger, TriggerData *td)
 	SoftDeleteTrigger *state = (SoftDeleteTrigger *) trigger->data;
 	MemoryContext old;
 
-	if (state->rule.operation != 0 && !is_restored_by_us(trigger, td))
+	if (has_operation(state, td) && !is_restored_by_us(trigger, td))
 		ig_row_refuse(trigger, trigger->relid, "soft-delete-restore",
 					  NameStr(trigger->columns[0].name),
 					  psprintf("cannot bring back a deleted row of \"%s\" by UPDATE",
@@ -380,6 +382,16 @@ declaring_table(Oid relid)
 
 	return OidIsValid(parent) && ig_soft_delete_of_table(parent, &rule) ?
 		declaring_table(parent) : relid;
+}
+
+static bool
+has_operation(const SoftDeleteTrigger *state, const TriggerData *td)
+{
+	bool		isnull = true;
+
+	if (state->rule.operation != 0)
+		(void) slot_getattr(td->tg_trigslot, state->rule.operation, &isnull);
+	return !isnull;
 }
 
 static bool

@@ -13,6 +13,7 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
@@ -34,6 +35,7 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
+#include "utils/syscache.h"
 #include "utils/tuplestore.h"
 
 #include "platform/compat.h"
@@ -53,6 +55,10 @@ PG_FUNCTION_INFO_V1(ig_sql_duplicates_one);
 
 static const char *const option_names[] = {"index", NULL};
 
+/* What is wrong with an index that is not the one of its name. */
+static const char IS_MISSING[] = "is missing";
+static const char IS_ELSEWHERE[] = "is one of another table";
+
 static Datum add(FunctionCallInfo fcinfo, bool one);
 static void duplicates(FunctionCallInfo fcinfo, bool one);
 static char *create_sql(const IgDeclaration *d, const IgUniqueIndex *index, const char *name);
@@ -64,6 +70,7 @@ static void check_partition_key(const IgDeclaration *d, Oid relid, List *columns
 static bool has_name(List *names, const char *name);
 static char *default_name(const IgDeclaration *d, List *columns);
 static char *call_arguments(const IgDeclaration *d, List *columns, const char *predicate);
+static const char *unfit(Oid relid, const char *name, Oid *indexrelid);
 static char *check_query(const IgDeclaredTrigger *declared);
 static char *complaint(const char *index, const char *what);
 
@@ -355,52 +362,89 @@ duplicates(FunctionCallInfo fcinfo, bool one)
 }
 
 /*
+ * What is wrong with the index of a rule, or NULL.  By the catalogs alone.
+ */
+static const char *
+unfit(Oid relid, const char *name, Oid *indexrelid)
+{
+	HeapTuple	tuple;
+	Form_pg_index form;
+	const char *what = NULL;
+
+	*indexrelid = get_relname_relid(name, get_rel_namespace(relid));
+	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(*indexrelid));
+	if (!HeapTupleIsValid(tuple))
+		return IS_MISSING;
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	if (form->indrelid != relid)
+		what = IS_ELSEWHERE;
+	else if (!form->indisunique || !form->indisvalid)
+		what = "is not unique and valid";
+	ReleaseSysCache(tuple);
+	return what;
+}
+
+void
+ig_unique_active_verify(const IgDeclaredRule *rule, IgRuleTell tell, void *verifier)
+{
+	ListCell   *lc;
+
+	/* dropped meanwhile? */
+	if (get_rel_relkind(rule->relid) == '\0')
+		return;
+	foreach(lc, rule->triggers)
+	{
+		const char *name = ig_declared_option((const IgDeclaredTrigger *) lfirst(lc), "index");
+		Oid			indexrelid;
+		const char *what = name ? unfit(rule->relid, name, &indexrelid) : NULL;
+
+		if (what != NULL)
+			tell(verifier, rule, true,
+				 psprintf("index \"%s\" %s, and nothing else holds the rule",
+						  ig_text_name(name), what), NULL);
+	}
+}
+
+/*
  * The index may be gone, or left invalid; and what was corrupted may be there
- * twice in spite of it.
+ * twice in spite of it.  A partition's index has another name.
  */
 static char *
 check_query(const IgDeclaredTrigger *declared)
 {
 	const char *name = ig_declared_option(declared, "index");
 	Oid			indexrelid;
+	const char *what;
+	Relation	rel;
 	Relation	indexrel;
-	Form_pg_index form;
-	char	   *query = NULL;
+	Node	   *predicate;
+	List	   *columns = NIL;
+	char	   *query;
 
 	if (name == NULL)
 		return NULL;
-	indexrelid = get_relname_relid(name, get_rel_namespace(declared->relid));
-	if (!OidIsValid(indexrelid) || (get_rel_relkind(indexrelid) != RELKIND_INDEX &&
-									get_rel_relkind(indexrelid) != RELKIND_PARTITIONED_INDEX))
-		return get_rel_relispartition(declared->relid) ? NULL : complaint(name, "is missing");
+	what = unfit(declared->relid, name, &indexrelid);
+	if ((what == IS_MISSING || what == IS_ELSEWHERE) && get_rel_relispartition(declared->relid))
+		return NULL;
+	if (what != NULL)
+		return complaint(name, what);
 
+	rel = table_open(declared->relid, AccessShareLock);
 	indexrel = index_open(indexrelid, AccessShareLock);
-	form = indexrel->rd_index;
-	if (form->indrelid != declared->relid)
-		query = get_rel_relispartition(declared->relid) ? NULL :
-			complaint(name, "is one of another table");
-	else if (!form->indisunique || !form->indisvalid)
-		query = complaint(name, "is not unique and valid");
-	else
-	{
-		Relation	rel = table_open(declared->relid, AccessShareLock);
-		Node	   *predicate = (Node *) make_ands_explicit(RelationGetIndexPredicate(indexrel));
-		List	   *columns = NIL;
-
-		for (int i = 0; i < form->indnkeyatts; i++)
-			columns = lappend(columns, get_attname(declared->relid, form->indkey.values[i], false));
-		query = psprintf("SELECT concat(value, ' ', count, ' times') FROM (%s) AS found",
-						 ig_unique_index_duplicates(rel, quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-																					RelationGetRelationName(rel)),
-													columns,
-													deparse_expression(predicate,
-																	   deparse_context_for(RelationGetRelationName(rel),
-																						   declared->relid),
-																	   false, false),
-													form->indnullsnotdistinct));
-		table_close(rel, NoLock);
-	}
+	predicate = (Node *) make_ands_explicit(RelationGetIndexPredicate(indexrel));
+	for (int i = 0; i < indexrel->rd_index->indnkeyatts; i++)
+		columns = lappend(columns, get_attname(declared->relid, indexrel->rd_index->indkey.values[i], false));
+	query = psprintf("SELECT concat(value, ' ', count, ' times') FROM (%s) AS found",
+					 ig_unique_index_duplicates(rel, quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+																				RelationGetRelationName(rel)),
+												columns,
+												deparse_expression(predicate,
+																   deparse_context_for(RelationGetRelationName(rel),
+																					   declared->relid),
+																   false, false),
+												indexrel->rd_index->indnullsnotdistinct));
 	index_close(indexrel, NoLock);
+	table_close(rel, NoLock);
 	return query;
 }
 

@@ -13,6 +13,7 @@
 #include "nodes/pg_list.h"
 
 #include "rows/declare.h"
+#include "rows/declared.h"
 
 typedef struct IgUniqueIndex
 {
@@ -58,5 +59,8 @@ extern void ig_unique_index_create(IgDeclaration *d, const IgUniqueIndex *index,
 extern char *ig_unique_index_duplicates(Relation rel, const char *table, List *columns,
 										const char *predicate_sql,
 										bool nulls_not_distinct);
+
+/* An index that is gone or does not hold the rule, for verify_rules(). */
+extern void ig_unique_active_verify(const IgDeclaredRule *rule, IgRuleTell tell, void *verifier);
 
 #endif							/* IG_UNIQUE_INDEX_H */

@@ -86,7 +86,7 @@ judge_row_rule(const IgRule *rule, const IgChange *change, IgFindings *findings)
 	ig_finding_hint(finding, "SELECT invariant_guard.keep_rules(%s);",
 					quote_literal_cstr(ig_relation_quoted(change->rel)));
 	ig_finding_hint(finding, "-- then the statement itself");
-	ig_cure_allow(finding, "or, if the table may lose the rule", true);
+	ig_cure_allow(finding, "or, if the table may lose the rule", !change->concurrently);
 }
 
 static const IgRule rules[] = {

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "utils/builtins.h"
 
 #include "model/row_rule.h"
 #include "platform/errcodes.h"
@@ -22,6 +23,7 @@ static void judge_truncate(const IgRule *rule, const IgChange *change, IgFinding
 static void judge_cascade(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void hint(IgFinding *finding, const IgChange *change);
 static void hint_delete(IgFinding *finding, const IgRelation *rel, bool among_others);
+static bool is_soft_deleted(Oid relid);
 
 static void
 judge_truncate(const IgRule *rule, const IgChange *change, IgFindings *findings)
@@ -84,6 +86,14 @@ hint_delete(IgFinding *finding, const IgRelation *rel, bool among_others)
 	const char *table = ig_relation_quoted(rel);
 	const IgRowRule *history = ig_history_rule(rel->relid);
 
+	if (is_soft_deleted(rel->relid))
+	{
+		ig_finding_hint(finding,
+						"-- DELETE marks the rows of %s, by its rule \"soft-delete\"; again and again until it returns 0, this removes those that have been marked for long enough:",
+						ig_text_relation(rel));
+		ig_finding_hint(finding, "SELECT invariant_guard.purge(%s);", quote_literal_cstr(table));
+		return;
+	}
 	if (history != NULL)
 	{
 		ig_finding_hint(finding, "-- the rows of %s are never removed, by its rule \"%s\"",
@@ -102,6 +112,19 @@ hint_delete(IgFinding *finding, const IgRelation *rel, bool among_others)
 	ig_finding_hint(finding,
 					"DELETE FROM ONLY %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM ONLY %s LIMIT %d));",
 					table, table, BATCH_ROWS);
+}
+
+static bool
+is_soft_deleted(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_declares_rules(relid) ? ig_declared_triggers(relid) : NIL)
+	{
+		if (((const IgDeclaredTrigger *) lfirst(lc))->rule->kind == IG_ROW_SOFT_DELETE)
+			return true;
+	}
+	return false;
 }
 
 static const IgRule rules[] = {

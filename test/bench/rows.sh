@@ -13,6 +13,8 @@
 # adds as a ratio to what PL/pgSQL adds.  A rule that is not there is left out.
 #
 #   LOADS="many one"	which of the two
+#   KIND=UNLOGGED		tables without WAL: a BEFORE UPDATE trigger, of whatever
+#						language, has the server lock the row, and write that too
 
 set -euo pipefail
 
@@ -89,7 +91,7 @@ make_table()
 {
 	local table=${1}_$2 db
 	db=$(database_of "$2")
-	run_sql "$db" "CREATE TABLE $table (id int PRIMARY KEY, v int, version int NOT NULL DEFAULT 1, note text,
+	run_sql "$db" "CREATE ${KIND:-} TABLE $table (id int PRIMARY KEY, v int, version int NOT NULL DEFAULT 1, note text,
 			created_at timestamptz, created_by name, updated_at timestamptz, updated_by name, deleted_at timestamptz)
 			WITH (autovacuum_enabled = off, fillfactor = 45);
 		INSERT INTO $table SELECT i, i, 1, 'n' || i FROM generate_series(1, 3 * $rows) i;"
