@@ -189,6 +189,7 @@ SET LOCAL invariant_guard.reason = 'test';
 SET LOCAL invariant_guard.allow = 'guard-self(part)';
 SELECT invariant_guard.drop_rule('part', 'append-only');
 SELECT relation, instance, triggers, source, declared_on FROM facts WHERE relation = 'part_2'::regclass;
+SELECT severity, weakness FROM found WHERE relation = 'part_2'::regclass;
 ROLLBACK;
 BEGIN;
 SET LOCAL invariant_guard.reason = 'test';
@@ -197,6 +198,19 @@ SELECT invariant_guard.drop_rule('part_2', 'append-only');
 SELECT relation, instance, triggers, source, declared_on FROM facts WHERE relation = 'part_2'::regclass;
 SELECT invariant_guard.drop_rule('part_2', 'append-only');
 ROLLBACK;
+
+-- a partition that has the rule of its own
+CREATE TABLE later (id int) PARTITION BY LIST (id);
+CREATE TABLE later_1 PARTITION OF later FOR VALUES IN (1);
+SELECT invariant_guard.add_append_only('later_1');
+SELECT invariant_guard.add_append_only('later');
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'guard-self(later_1)';
+SELECT invariant_guard.drop_rule('declared.later_1', 'append-only');
+SELECT invariant_guard.add_append_only('later');
+COMMIT;
+SELECT relation, triggers, source FROM facts WHERE relation::text ~ '^later';
 
 -- written by hand
 BEGIN;

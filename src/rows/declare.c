@@ -32,6 +32,7 @@
 
 #include "platform/compat.h"
 #include "platform/errcodes.h"
+#include "platform/inherit.h"
 #include "platform/list_setting.h"
 #include "platform/owned.h"
 #include "platform/text.h"
@@ -60,6 +61,7 @@ static void check_relation(Relation rel);
 static void add_spec(IgDeclaration *d, const char *suffix, const char *fires, bool row,
 					 bool constraint, const char *when, List *options);
 static char *trigger_sql(const IgDeclaration *d, const IgTriggerSpec *spec, const char *name);
+static void check_partitions(IgDeclaration *d);
 static bool has_others(const IgDeclaration *d);
 static bool is_same_as_present(IgDeclaration *d);
 static char *definition_of(Oid tgoid, const char *name);
@@ -353,6 +355,8 @@ ig_declare_end(IgDeclaration *d)
 		return false;
 	}
 
+	check_partitions(d);
+
 	/* CREATE TRIGGER wants the relation unused by its own transaction's scans */
 	table_close(d->rel, NoLock);
 	d->rel = NULL;
@@ -368,6 +372,41 @@ ig_declare_end(IgDeclaration *d)
 	CommandCounterIncrement();
 	ig_spread_from(d->relid);
 	return true;
+}
+
+/*
+ * A partition cannot have a trigger of the name that the clone will get.
+ */
+static void
+check_partitions(IgDeclaration *d)
+{
+	ListCell   *lc;
+	ListCell   *ls;
+
+	if (d->rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach(lc, ig_inheritors(d->relid, NULL))
+	{
+		Oid			relid = lfirst_oid(lc);
+		char	   *quoted;
+
+		foreach(ls, relid == d->relid ? NIL : d->triggers)
+		{
+			const IgTriggerSpec *spec = (const IgTriggerSpec *) lfirst(ls);
+
+			if (!spec->row || !OidIsValid(get_trigger_oid(relid, spec->name, true)))
+				continue;
+			quoted = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												get_rel_name(relid));
+			ereport(ERROR,
+					(errcode(ERRCODE_IG_RULE_DECLARED_OTHERWISE),
+					 errmsg("partition \"%s\" of table \"%s\" has rule \"%s\" of its own",
+							ig_text_name(ig_table_name(relid)), d->text, d->rule->name),
+					 errhint("Drop it in the same transaction before: SELECT invariant_guard.drop_rule(%s, %s%s);",
+							 quote_literal_cstr(quoted), quote_literal_cstr(d->rule->name),
+							 d->instance ? psprintf(", %s", quote_literal_cstr(d->instance)) : "")));
+		}
+	}
 }
 
 void

@@ -13,6 +13,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
+#include "commands/defrem.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -47,6 +48,8 @@ static bool is_new(List *triggers);
 static List *those_of_one(List **triggers);
 static int	drop_triggers(List *triggers);
 static int	drop_from_heirs(Oid relid, List *triggers);
+static bool has_kept(List *present, List *triggers);
+static bool is_among(const IgDeclaredTrigger *trigger, List *triggers);
 static bool is_wanted_above(const IgDeclaredTrigger *trigger, List *done);
 static void drop_trigger(const IgDeclaredTrigger *trigger);
 
@@ -331,7 +334,8 @@ drop_triggers(List *triggers)
 
 /*
  * The clones of partitions are gone by now.  What a partition has kept is its
- * own, and what another parent wants stays.
+ * own, with the statement triggers, which are no clones; and what another
+ * parent wants stays.
  */
 static int
 drop_from_heirs(Oid relid, List *triggers)
@@ -346,32 +350,21 @@ drop_from_heirs(Oid relid, List *triggers)
 	{
 		Oid			heir = lfirst_oid(lc);
 		List	   *present = heir == relid ? NIL : ig_declared_triggers(heir);
-		char	   *keeper = NULL;
 
+		if (has_kept(present, triggers))
+		{
+			keepers = lappend(keepers, ig_table_name(heir));
+			present = NIL;
+		}
 		foreach(lt, present)
 		{
 			const IgDeclaredTrigger *trigger = (const IgDeclaredTrigger *) lfirst(lt);
-			ListCell   *la;
 
-			foreach(la, triggers)
-			{
-				const IgDeclaredTrigger *above = (const IgDeclaredTrigger *) lfirst(la);
-
-				if (trigger->rule != above->rule)
-					continue;
-				if (strcmp(trigger->name, above->name) == 0)
-				{
-					if (is_wanted_above(trigger, done))
-						continue;
-					drop_trigger(trigger);
-					count++;
-				}
-				else if (ig_declared_is_kept(trigger))
-					keeper = ig_table_name(heir);
-			}
+			if (!is_among(trigger, triggers) || is_wanted_above(trigger, done))
+				continue;
+			drop_trigger(trigger);
+			count++;
 		}
-		if (keeper != NULL)
-			keepers = lappend(keepers, keeper);
 		done = lappend_oid(done, heir);
 	}
 	if (keepers != NIL)
@@ -379,6 +372,44 @@ drop_from_heirs(Oid relid, List *triggers)
 				(errmsg("the rule stays where triggers of its own were kept: %s",
 						ig_text_list(keepers, 10))));
 	return count;
+}
+
+/* Is one of these a copy that keep_rules() has made of one of those? */
+static bool
+has_kept(List *present, List *triggers)
+{
+	ListCell   *lc;
+	ListCell   *lt;
+
+	foreach(lc, present)
+	{
+		const IgDeclaredTrigger *trigger = (const IgDeclaredTrigger *) lfirst(lc);
+
+		foreach(lt, triggers)
+		{
+			const IgDeclaredTrigger *above = (const IgDeclaredTrigger *) lfirst(lt);
+
+			if (trigger->rule == above->rule &&
+				strcmp(trigger->name, makeObjectName(above->name, NULL, "kept")) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool
+is_among(const IgDeclaredTrigger *trigger, List *triggers)
+{
+	ListCell   *lc;
+
+	foreach(lc, triggers)
+	{
+		const IgDeclaredTrigger *above = (const IgDeclaredTrigger *) lfirst(lc);
+
+		if (trigger->rule == above->rule && strcmp(trigger->name, above->name) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Does a parent that has not been seen to have a trigger of this name? */
