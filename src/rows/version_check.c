@@ -61,7 +61,7 @@ static bool locked_version(Oid relid, const char *column, const KeyColumns *colu
 						   const Key *key, int64 *version);
 static void raise_stale(Oid relid, const char *message, const char *detail, const char *hint);
 
-static const char *const hint_again = "Read the row again, and decide anew what is to be changed.";
+static const char *const hint_again = "-- Read the row again, and decide anew what is to be changed.";
 
 /*
  * invariant_guard.check_version(current bigint, expected bigint) returns
