@@ -71,6 +71,7 @@ static bool is_loosening_foretold(const IgRelation *rel);
 static void judge_rule_trigger(Oid tgoid, const Guard *guard, const char *what);
 static bool is_function_changed(Oid funcid);
 static void judge_function(Oid funcid, const ObjectAddress *user);
+static void judge_rule_function(Oid funcid, Oid tgoid, IgRelation *rel);
 
 bool
 ig_net_is_guard(Oid classid)
@@ -431,8 +432,12 @@ judge_function(Oid funcid, const ObjectAddress *user)
 	IgChange	change = {0};
 
 	ObjectAddressSet(function, ProcedureRelationId, funcid);
-	if (rel == NULL || !ig_relation_is_financial(rel) || ig_relation_is_exempt(rel) ||
-		ig_transaction_created(user) || ig_transaction_created(&function))
+	if (rel == NULL || ig_relation_is_exempt(rel) || ig_transaction_created(user) ||
+		ig_transaction_created(&function))
+		return;
+	if (user->classId == TriggerRelationId)
+		judge_rule_function(funcid, user->objectId, rel);
+	if (!ig_relation_is_financial(rel))
 		return;
 
 	change.kind = user->classId == PolicyRelationId ? IG_DISABLE_RLS : IG_DISABLE_TRIGGER;
@@ -445,5 +450,31 @@ judge_function(Oid funcid, const ObjectAddress *user)
 							   ig_text_name(change.name),
 							   user->classId == TriggerRelationId ? "a trigger" :
 							   user->classId == PolicyRelationId ? "a policy" : "a constraint");
+	ig_decide_change(&change);
+}
+
+/*
+ * A rule that holds while a condition does is loosened by what the condition
+ * calls.  Our own functions are guarded with the extension.
+ */
+static void
+judge_rule_function(Oid funcid, Oid tgoid, IgRelation *rel)
+{
+	const IgDeclaredTrigger *declared = ig_declared_trigger(tgoid);
+	IgChange	change = {0};
+
+	if (declared == NULL || OidIsValid(declared->parent) ||
+		ig_row_rule_of_function(funcid) != NULL)
+		return;
+	change.kind = IG_LOOSEN_ROW_RULE;
+	change.rel = rel;
+	change.derived = true;
+	ObjectAddressSet(change.address, TriggerRelationId, tgoid);
+	change.name = declared->rule->name;
+	change.words = psprintf("change function \"%s.%s\" behind trigger \"%s\" of %s",
+							ig_text_name(get_namespace_name(get_func_namespace(funcid))),
+							ig_text_name(get_func_name(funcid)), ig_text_name(declared->name),
+							ig_text_relation(rel));
+	change.new_name = "The rule holds for the rows for which its condition does.";
 	ig_decide_change(&change);
 }

@@ -197,12 +197,23 @@ skip_word(const char *source, const char *word)
 	return strncmp(source, word, length) == 0 ? source + length : NULL;
 }
 
+/*
+ * Their AFTER triggers are left to the statement outside, which no command can
+ * ask for.
+ */
+bool
+ig_query_is_of_key(const QueryDesc *query)
+{
+	return InNoForceRLSOperation() && query->estate != NULL &&
+		(query->estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0;
+}
+
 bool
 ig_running_is_key_query(void)
 {
 	const QueryDesc *query = ig_running_statement();
 
-	return query != NULL && ig_is_key_query(query->sourceText);
+	return query != NULL && ig_query_is_of_key(query);
 }
 
 uint32

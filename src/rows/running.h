@@ -30,12 +30,18 @@ extern void ig_running_install(void);
 extern const QueryDesc *ig_running_statement(void);
 
 /*
- * A query of a foreign key, which cascades or sets null?  source is the text
- * of the query.
+ * Does the text look like a query of a foreign key, which cascades or sets
+ * null?  Others can write the like.
  */
 extern bool ig_is_key_query(const char *source);
 
-/* Is the statement that fired the trigger one?  Not if it is not known. */
+/*
+ * Is the query in execution one, or one of a row rule?  Others cannot have
+ * theirs executed in the same way.
+ */
+extern bool ig_query_is_of_key(const QueryDesc *query);
+
+/* The same of the statement that fired the trigger.  Not if it is not known. */
 extern bool ig_running_is_key_query(void);
 
 /*

@@ -326,7 +326,9 @@ is_version(const Wanted *wanted, Node *node)
 				 (((FuncExpr *) node)->funcresulttype == INT2OID ||
 				  ((FuncExpr *) node)->funcresulttype == INT4OID ||
 				  ((FuncExpr *) node)->funcresulttype == INT8OID ||
-				  ((FuncExpr *) node)->funcresulttype == NUMERICOID))
+				  ((FuncExpr *) node)->funcresulttype == NUMERICOID) &&
+				 /* with a precision, numeric rounds */
+				 list_length(((FuncExpr *) node)->args) == 1)
 			node = (Node *) linitial(((FuncExpr *) node)->args);
 		else
 			return false;
