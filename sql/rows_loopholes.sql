@@ -122,6 +122,16 @@ DELETE FROM parent WHERE id = 4;
 RESET ROLE;
 TABLE accounts;
 
+-- what is seen of one table says nothing of another, nor of another part of the statement
+CREATE TABLE above (id int, balance int);
+CREATE TABLE below () INHERITS (above);
+SELECT invariant_guard.add_relative_only('below', '{balance}');
+INSERT INTO below VALUES (1, 100);
+WITH a AS (UPDATE points SET balance = balance + 1) UPDATE above SET balance = 5;
+WITH a AS (UPDATE below SET balance = balance + 1 WHERE id = 2) UPDATE above SET balance = 5;
+WITH a AS (UPDATE below SET balance = balance + 1 WHERE id = 2) UPDATE below SET balance = balance - 1;
+TABLE below;
+
 -- precision makes one of several versions
 UPDATE accounts SET balance = balance - 1 WHERE version::numeric(5, -4) = 0;
 UPDATE accounts SET balance = balance - 1 WHERE version::numeric = 0;
@@ -159,6 +169,24 @@ INSERT INTO notes VALUES (1), (2), (3);
 DELETE FROM notes WHERE id = 1;
 UPDATE notes SET deleted_at = now() WHERE id = 2;
 SELECT id, has_op FROM notes ORDER BY id;
+
+-- the index that a rule consists of
+BEGIN;
+CREATE TABLE subs (id int, owner int, status text) PARTITION BY HASH (owner);
+CREATE TABLE subs_0 PARTITION OF subs FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+CREATE TABLE cards (id int, owner int, status text);
+SELECT invariant_guard.add_unique_active('subs', 'owner', $$status = 'active'$$),
+	invariant_guard.add_unique_active('cards', 'owner', $$status = 'active'$$);
+COMMIT;
+DROP INDEX subs_owner_active_key;
+ALTER INDEX subs_owner_active_key RENAME TO free;
+ALTER TABLE cards_owner_active_key RENAME TO free;
+ALTER INDEX cards_owner_active_key SET (fillfactor = 50);
+BEGIN;
+SET LOCAL invariant_guard.reason = 'test';
+SET LOCAL invariant_guard.allow = 'row-rule(lph.cards)';
+ALTER INDEX cards_owner_active_key RENAME TO free;
+ROLLBACK;
 
 -- the function that a condition calls
 CREATE FUNCTION is_paid(text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$SELECT $1 = 'paid'$$;

@@ -16,6 +16,7 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -69,6 +70,7 @@ static bool is_guard_foretold(IgRelation *rel, IgChangeKind kind);
 static void judge_guard(Oid classid, Oid objid, const Guard *guard, const char *what);
 static bool is_loosening_foretold(const IgRelation *rel);
 static void judge_rule_trigger(Oid tgoid, const Guard *guard, const char *what);
+static void judge_rule_index(Oid relid, const char *index, const char *what);
 static bool is_function_changed(Oid funcid);
 static void judge_function(Oid funcid, const ObjectAddress *user);
 static void judge_rule_function(Oid funcid, Oid tgoid, IgRelation *rel);
@@ -146,6 +148,36 @@ ig_net_guard_created(Oid classid, Oid objid)
 }
 
 /*
+ * An index is about to go, or has another name: a rule that consists of it
+ * finds it by its name.
+ */
+void
+ig_net_index_dropped(Oid relid)
+{
+	if (get_rel_relkind(relid) == RELKIND_INDEX ||
+		get_rel_relkind(relid) == RELKIND_PARTITIONED_INDEX)
+		judge_rule_index(relid, get_rel_name(relid), "drop");
+}
+
+void
+ig_net_index_altered(Oid relid)
+{
+	const char *before = get_rel_name(relid);
+	Relation	pg_class;
+	HeapTuple	after;
+
+	if (before == NULL || (get_rel_relkind(relid) != RELKIND_INDEX &&
+						   get_rel_relkind(relid) != RELKIND_PARTITIONED_INDEX))
+		return;
+	pg_class = table_open(RelationRelationId, AccessShareLock);
+	after = catalog_row(pg_class, RelationRelationId, relid, SnapshotSelf);
+	table_close(pg_class, AccessShareLock);
+	if (HeapTupleIsValid(after) &&
+		namestrcmp(&((Form_pg_class) GETSTRUCT(after))->relname, before) != 0)
+		judge_rule_index(relid, before, "rename");
+}
+
+/*
  * A function was altered or replaced.  What leans on it without holding a copy
  * of it: triggers, policies, and CHECK constraints.
  */
@@ -212,6 +244,10 @@ catalog_row(Relation catalog, Oid classid, Oid objid, Snapshot snapshot)
 		case PolicyRelationId:
 			index = PolicyOidIndexId;
 			oidcol = Anum_pg_policy_oid;
+			break;
+		case RelationRelationId:
+			index = ClassOidIndexId;
+			oidcol = Anum_pg_class_oid;
 			break;
 		default:
 			index = ProcedureOidIndexId;
@@ -388,6 +424,34 @@ judge_rule_trigger(Oid tgoid, const Guard *guard, const char *what)
 	change.words = psprintf("%s trigger \"%s\" of %s", what, ig_text_name(guard->name),
 							ig_text_relation(rel));
 	change.new_name = "The rule is its triggers.";
+	ig_decide_change(&change);
+}
+
+static void
+judge_rule_index(Oid relid, const char *index, const char *what)
+{
+	Oid			table = IndexGetRelation(relid, true);
+	const IgDeclaredTrigger *declared;
+	IgRelation *rel;
+	IgChange	change = {0};
+
+	if (!OidIsValid(table) || !ig_declares_rules(table))
+		return;
+	declared = ig_change_rule_of_index(ig_declared_triggers(table), index);
+	rel = declared ? ig_relation_load(table) : NULL;
+	if (rel == NULL || ig_relation_is_exempt(rel) || is_loosening_foretold(rel))
+		return;
+	ObjectAddressSet(change.address, TriggerRelationId, declared->oid);
+	if (ig_transaction_created(&change.address))
+		return;
+
+	change.kind = IG_LOOSEN_ROW_RULE;
+	change.rel = rel;
+	change.derived = true;
+	change.name = declared->rule->name;
+	change.words = psprintf("%s index \"%s\" of %s", what, ig_text_name(index),
+							ig_text_relation(rel));
+	change.new_name = "The rule is held by this index.";
 	ig_decide_change(&change);
 }
 

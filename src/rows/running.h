@@ -50,10 +50,19 @@ extern bool ig_running_is_key_query(void);
  */
 extern uint32 ig_rule_mark(const Trigger *trigger, Relation rel);
 
-/* Put a mark into a plan; is it in the plan, or in that of the statement? */
+/* The same for the table that a statement names. */
+extern uint32 ig_table_mark(uint32 mark, Oid relid);
+
+/* Put a mark into a plan; is it in the plan? */
 extern void ig_plan_add_mark(PlannedStmt *plan, uint32 mark);
 extern bool ig_plan_has_mark(const PlannedStmt *plan, uint32 mark);
-extern bool ig_running_has_mark(uint32 mark);
+
+/*
+ * Is the rule's mark in the plan of the statement, for the table or one above
+ * it, as often as the statement changes the table?  And a bad one?
+ */
+extern bool ig_running_has_mark(uint32 mark, Oid relid);
+extern bool ig_running_has_bad_mark(uint32 mark, Oid relid);
 
 /*
  * What a visitor refused and an allowance or the mode let pass gets another
@@ -61,7 +70,7 @@ extern bool ig_running_has_mark(uint32 mark);
  * for which it was made was told, and need not be told again.
  */
 #define IG_BAD_MARK(mark)	(~(mark))
-extern void ig_let_pass_note(uint32 mark);
-extern bool ig_let_pass_now(uint32 mark);
+extern void ig_let_pass_note(uint32 table_mark);
+extern bool ig_let_pass_now(uint32 mark, Oid relid);
 
 #endif							/* IG_RUNNING_H */
