@@ -200,6 +200,13 @@ ALTER FUNCTION is_paid(text) STRICT;
 ALTER FUNCTION is_paid(text) COST 10;
 CREATE OR REPLACE FUNCTION unused(text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT false';
 DELETE FROM bills;
+-- through an operator and another function
+CREATE FUNCTION same(text, text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1 = $2';
+CREATE OPERATOR === (LEFTARG = text, RIGHTARG = text, FUNCTION = same);
+CREATE FUNCTION calls(text) RETURNS bool LANGUAGE sql IMMUTABLE RETURN $1 OPERATOR(lph.===) 'open';
+CREATE TABLE tasks (id int, status text);
+SELECT invariant_guard.add_frozen_rows('tasks', 'lph.calls(status)');
+CREATE OR REPLACE FUNCTION same(text, text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT false';
 BEGIN;
 SET LOCAL invariant_guard.reason = 'test';
 SET LOCAL invariant_guard.allow = 'row-rule(lph.bills)';

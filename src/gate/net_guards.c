@@ -21,6 +21,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
@@ -71,6 +72,8 @@ static void judge_guard(Oid classid, Oid objid, const Guard *guard, const char *
 static bool is_loosening_foretold(const IgRelation *rel);
 static void judge_rule_trigger(Oid tgoid, const Guard *guard, const char *what);
 static void judge_rule_index(Oid relid, const char *index, const char *what);
+static void add_users(const ObjectAddress *object, List **objects, List **users);
+static void add_object(List **list, Oid classid, Oid objid);
 static bool is_function_changed(Oid funcid);
 static void judge_function(Oid funcid, const ObjectAddress *user);
 static void judge_rule_function(Oid funcid, Oid tgoid, IgRelation *rel);
@@ -179,44 +182,70 @@ ig_net_index_altered(Oid relid)
 
 /*
  * A function was altered or replaced.  What leans on it without holding a copy
- * of it: triggers, policies, and CHECK constraints.
+ * of it: triggers, policies, and CHECK constraints, be it through an operator or
+ * another function.
  */
 void
 ig_net_function(Oid funcid)
 {
-	Relation	pg_depend;
-	SysScanDesc scan;
-	ScanKeyData keys[2];
-	HeapTuple	tuple;
+	List	   *objects = NIL;
 	List	   *users = NIL;
 	ListCell   *lc;
 
 	if (!is_function_changed(funcid))
 		return;
 
-	pg_depend = table_open(DependRelationId, AccessShareLock);
+	add_object(&objects, ProcedureRelationId, funcid);
+	for (int i = 0; i < list_length(objects); i++)
+		add_users((const ObjectAddress *) list_nth(objects, i), &objects, &users);
+	foreach(lc, users)
+		judge_function(funcid, (const ObjectAddress *) lfirst(lc));
+}
+
+/* What depends on the object: more of them to follow, and what is judged. */
+static void
+add_users(const ObjectAddress *object, List **objects, List **users)
+{
+	Relation	pg_depend = table_open(DependRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData keys[2];
+	HeapTuple	tuple;
+
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(ProcedureRelationId));
+				ObjectIdGetDatum(object->classId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(funcid));
+				ObjectIdGetDatum(object->objectId));
 	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true, NULL, 2, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
-		ObjectAddress *user;
 
-		if (depend->classid != TriggerRelationId && depend->classid != PolicyRelationId &&
-			depend->classid != ConstraintRelationId)
-			continue;
-		user = palloc(sizeof(ObjectAddress));
-		ObjectAddressSet(*user, depend->classid, depend->objid);
-		users = lappend(users, user);
+		if (depend->classid == TriggerRelationId || depend->classid == PolicyRelationId ||
+			depend->classid == ConstraintRelationId)
+			add_object(users, depend->classid, depend->objid);
+		else if (depend->classid == OperatorRelationId || depend->classid == ProcedureRelationId)
+			add_object(objects, depend->classid, depend->objid);
 	}
 	systable_endscan(scan);
 	table_close(pg_depend, AccessShareLock);
+}
 
-	foreach(lc, users)
-		judge_function(funcid, (const ObjectAddress *) lfirst(lc));
+static void
+add_object(List **list, Oid classid, Oid objid)
+{
+	ObjectAddress *object;
+	ListCell   *lc;
+
+	foreach(lc, *list)
+	{
+		const ObjectAddress *known = (const ObjectAddress *) lfirst(lc);
+
+		if (known->classId == classid && known->objectId == objid)
+			return;
+	}
+	object = palloc(sizeof(ObjectAddress));
+	ObjectAddressSet(*object, classid, objid);
+	*list = lappend(*list, object);
 }
 
 /*
