@@ -188,6 +188,27 @@ SET LOCAL invariant_guard.allow = 'row-rule(lph.cards)';
 ALTER INDEX cards_owner_active_key RENAME TO free;
 ROLLBACK;
 
+-- a trigger of the name that the copy for a child would have
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN coalesce(NEW, OLD); END';
+CREATE TABLE history (id int);
+SELECT invariant_guard.add_append_only('history');
+CREATE TABLE more (id int);
+CREATE TRIGGER zz_ig_append_only_change BEFORE UPDATE OR DELETE ON more FOR EACH ROW EXECUTE FUNCTION nothing();
+ALTER TABLE more INHERIT history;
+DROP TRIGGER zz_ig_append_only_change ON more;
+CREATE TRIGGER zz_ig_append_only_change BEFORE UPDATE OR DELETE ON more FOR EACH ROW WHEN (false)
+	EXECUTE FUNCTION invariant_guard.append_only();
+ALTER TABLE more ENABLE ALWAYS TRIGGER zz_ig_append_only_change;
+ALTER TABLE more INHERIT history;
+CREATE TABLE rest (id int);
+ALTER TABLE rest INHERIT history;
+ALTER TABLE rest NO INHERIT history;
+ALTER TABLE rest INHERIT history;
+CREATE TABLE third () INHERITS (history);
+CREATE TABLE fourth (id int);
+CREATE TRIGGER zz_ig_append_only_change BEFORE UPDATE OR DELETE ON fourth FOR EACH ROW EXECUTE FUNCTION nothing();
+SELECT invariant_guard.add_append_only('fourth');
+
 -- the function that a condition calls
 CREATE FUNCTION is_paid(text) RETURNS bool LANGUAGE sql IMMUTABLE AS $$SELECT $1 = 'paid'$$;
 CREATE FUNCTION unused(text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
