@@ -40,7 +40,6 @@ static IgChange *loosened_column(const IgChange *change, List *declared, bool an
 static IgChange *loosened_by_key(const IgChange *change, List *declared);
 static IgChange *loosened_index(const IgChange *change, List *declared);
 static IgChange *loosened_index_column(const IgChange *change, List *declared);
-static const IgDeclaredTrigger *rule_of_index(List *declared, const char *index);
 static IgChange *loosen(const IgChange *change, const IgRowRule *rule, const char *words,
 						const char *why);
 static const IgRowRule *history_rule(List *declared);
@@ -332,7 +331,7 @@ static IgChange *
 loosened_index(const IgChange *change, List *declared)
 {
 	const IgDeclaredTrigger *trigger = change->name ?
-		rule_of_index(declared, change->name) : NULL;
+		ig_change_rule_of_index(declared, change->name) : NULL;
 
 	if (trigger == NULL)
 		return NULL;
@@ -360,7 +359,7 @@ loosened_index_column(const IgChange *change, List *declared)
 			continue;
 		name = get_rel_name(address->objectId);
 		if (name != NULL)
-			trigger = rule_of_index(declared, name);
+			trigger = ig_change_rule_of_index(declared, name);
 		if (trigger != NULL)
 			return loosen(change, trigger->rule,
 						  psprintf("drop column \"%s\" of %s, and index \"%s\" with it",
@@ -372,8 +371,8 @@ loosened_index_column(const IgChange *change, List *declared)
 }
 
 /* The rule that consists of the index. */
-static const IgDeclaredTrigger *
-rule_of_index(List *declared, const char *index)
+const IgDeclaredTrigger *
+ig_change_rule_of_index(List *declared, const char *index)
 {
 	ListCell   *lc;
 

@@ -34,4 +34,8 @@ extern void ig_net_guard_altered(Oid classid, Oid objid);
 extern void ig_net_guard_created(Oid classid, Oid objid);
 extern void ig_net_function(Oid funcid);
 
+/* The same of an index, of which a row rule may consist. */
+extern void ig_net_index_dropped(Oid relid);
+extern void ig_net_index_altered(Oid relid);
+
 #endif							/* IG_NET_H */

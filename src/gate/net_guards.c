@@ -16,10 +16,12 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/index.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_depend.h"
+#include "catalog/pg_operator.h"
 #include "catalog/pg_policy.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_rewrite.h"
@@ -69,8 +71,12 @@ static bool is_guard_foretold(IgRelation *rel, IgChangeKind kind);
 static void judge_guard(Oid classid, Oid objid, const Guard *guard, const char *what);
 static bool is_loosening_foretold(const IgRelation *rel);
 static void judge_rule_trigger(Oid tgoid, const Guard *guard, const char *what);
+static void judge_rule_index(Oid relid, const char *index, const char *what);
+static void add_users(const ObjectAddress *object, List **objects, List **users);
+static void add_object(List **list, Oid classid, Oid objid);
 static bool is_function_changed(Oid funcid);
 static void judge_function(Oid funcid, const ObjectAddress *user);
+static void judge_rule_function(Oid funcid, Oid tgoid, IgRelation *rel);
 
 bool
 ig_net_is_guard(Oid classid)
@@ -145,45 +151,101 @@ ig_net_guard_created(Oid classid, Oid objid)
 }
 
 /*
+ * An index is about to go, or has another name: a rule that consists of it
+ * finds it by its name.
+ */
+void
+ig_net_index_dropped(Oid relid)
+{
+	if (get_rel_relkind(relid) == RELKIND_INDEX ||
+		get_rel_relkind(relid) == RELKIND_PARTITIONED_INDEX)
+		judge_rule_index(relid, get_rel_name(relid), "drop");
+}
+
+void
+ig_net_index_altered(Oid relid)
+{
+	const char *before = get_rel_name(relid);
+	Relation	pg_class;
+	HeapTuple	after;
+
+	if (before == NULL || (get_rel_relkind(relid) != RELKIND_INDEX &&
+						   get_rel_relkind(relid) != RELKIND_PARTITIONED_INDEX))
+		return;
+	pg_class = table_open(RelationRelationId, AccessShareLock);
+	after = catalog_row(pg_class, RelationRelationId, relid, SnapshotSelf);
+	table_close(pg_class, AccessShareLock);
+	if (HeapTupleIsValid(after) &&
+		namestrcmp(&((Form_pg_class) GETSTRUCT(after))->relname, before) != 0)
+		judge_rule_index(relid, before, "rename");
+}
+
+/*
  * A function was altered or replaced.  What leans on it without holding a copy
- * of it: triggers, policies, and CHECK constraints.
+ * of it: triggers, policies, and CHECK constraints, be it through an operator or
+ * another function.
  */
 void
 ig_net_function(Oid funcid)
 {
-	Relation	pg_depend;
-	SysScanDesc scan;
-	ScanKeyData keys[2];
-	HeapTuple	tuple;
+	List	   *objects = NIL;
 	List	   *users = NIL;
 	ListCell   *lc;
 
 	if (!is_function_changed(funcid))
 		return;
 
-	pg_depend = table_open(DependRelationId, AccessShareLock);
+	add_object(&objects, ProcedureRelationId, funcid);
+	for (int i = 0; i < list_length(objects); i++)
+		add_users((const ObjectAddress *) list_nth(objects, i), &objects, &users);
+	foreach(lc, users)
+		judge_function(funcid, (const ObjectAddress *) lfirst(lc));
+}
+
+/* What depends on the object: more of them to follow, and what is judged. */
+static void
+add_users(const ObjectAddress *object, List **objects, List **users)
+{
+	Relation	pg_depend = table_open(DependRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData keys[2];
+	HeapTuple	tuple;
+
 	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(ProcedureRelationId));
+				ObjectIdGetDatum(object->classId));
 	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(funcid));
+				ObjectIdGetDatum(object->objectId));
 	scan = systable_beginscan(pg_depend, DependReferenceIndexId, true, NULL, 2, keys);
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_depend depend = (Form_pg_depend) GETSTRUCT(tuple);
-		ObjectAddress *user;
 
-		if (depend->classid != TriggerRelationId && depend->classid != PolicyRelationId &&
-			depend->classid != ConstraintRelationId)
-			continue;
-		user = palloc(sizeof(ObjectAddress));
-		ObjectAddressSet(*user, depend->classid, depend->objid);
-		users = lappend(users, user);
+		if (depend->classid == TriggerRelationId || depend->classid == PolicyRelationId ||
+			depend->classid == ConstraintRelationId)
+			add_object(users, depend->classid, depend->objid);
+		else if (depend->classid == OperatorRelationId || depend->classid == ProcedureRelationId)
+			add_object(objects, depend->classid, depend->objid);
 	}
 	systable_endscan(scan);
 	table_close(pg_depend, AccessShareLock);
+}
 
-	foreach(lc, users)
-		judge_function(funcid, (const ObjectAddress *) lfirst(lc));
+static void
+add_object(List **list, Oid classid, Oid objid)
+{
+	ObjectAddress *object;
+	ListCell   *lc;
+
+	foreach(lc, *list)
+	{
+		const ObjectAddress *known = (const ObjectAddress *) lfirst(lc);
+
+		if (known->classId == classid && known->objectId == objid)
+			return;
+	}
+	object = palloc(sizeof(ObjectAddress));
+	ObjectAddressSet(*object, classid, objid);
+	*list = lappend(*list, object);
 }
 
 /*
@@ -211,6 +273,10 @@ catalog_row(Relation catalog, Oid classid, Oid objid, Snapshot snapshot)
 		case PolicyRelationId:
 			index = PolicyOidIndexId;
 			oidcol = Anum_pg_policy_oid;
+			break;
+		case RelationRelationId:
+			index = ClassOidIndexId;
+			oidcol = Anum_pg_class_oid;
 			break;
 		default:
 			index = ProcedureOidIndexId;
@@ -390,6 +456,34 @@ judge_rule_trigger(Oid tgoid, const Guard *guard, const char *what)
 	ig_decide_change(&change);
 }
 
+static void
+judge_rule_index(Oid relid, const char *index, const char *what)
+{
+	Oid			table = IndexGetRelation(relid, true);
+	const IgDeclaredTrigger *declared;
+	IgRelation *rel;
+	IgChange	change = {0};
+
+	if (!OidIsValid(table) || !ig_declares_rules(table))
+		return;
+	declared = ig_change_rule_of_index(ig_declared_triggers(table), index);
+	rel = declared ? ig_relation_load(table) : NULL;
+	if (rel == NULL || ig_relation_is_exempt(rel) || is_loosening_foretold(rel))
+		return;
+	ObjectAddressSet(change.address, TriggerRelationId, declared->oid);
+	if (ig_transaction_created(&change.address))
+		return;
+
+	change.kind = IG_LOOSEN_ROW_RULE;
+	change.rel = rel;
+	change.derived = true;
+	change.name = declared->rule->name;
+	change.words = psprintf("%s index \"%s\" of %s", what, ig_text_name(index),
+							ig_text_relation(rel));
+	change.new_name = "The rule is held by this index.";
+	ig_decide_change(&change);
+}
+
 /*
  * Does the function do something else than before?  One that is new does not.
  */
@@ -431,8 +525,12 @@ judge_function(Oid funcid, const ObjectAddress *user)
 	IgChange	change = {0};
 
 	ObjectAddressSet(function, ProcedureRelationId, funcid);
-	if (rel == NULL || !ig_relation_is_financial(rel) || ig_relation_is_exempt(rel) ||
-		ig_transaction_created(user) || ig_transaction_created(&function))
+	if (rel == NULL || ig_relation_is_exempt(rel) || ig_transaction_created(user) ||
+		ig_transaction_created(&function))
+		return;
+	if (user->classId == TriggerRelationId)
+		judge_rule_function(funcid, user->objectId, rel);
+	if (!ig_relation_is_financial(rel))
 		return;
 
 	change.kind = user->classId == PolicyRelationId ? IG_DISABLE_RLS : IG_DISABLE_TRIGGER;
@@ -445,5 +543,31 @@ judge_function(Oid funcid, const ObjectAddress *user)
 							   ig_text_name(change.name),
 							   user->classId == TriggerRelationId ? "a trigger" :
 							   user->classId == PolicyRelationId ? "a policy" : "a constraint");
+	ig_decide_change(&change);
+}
+
+/*
+ * A rule that holds while a condition does is loosened by what the condition
+ * calls.  Our own functions are guarded with the extension.
+ */
+static void
+judge_rule_function(Oid funcid, Oid tgoid, IgRelation *rel)
+{
+	const IgDeclaredTrigger *declared = ig_declared_trigger(tgoid);
+	IgChange	change = {0};
+
+	if (declared == NULL || OidIsValid(declared->parent) ||
+		ig_row_rule_of_function(funcid) != NULL)
+		return;
+	change.kind = IG_LOOSEN_ROW_RULE;
+	change.rel = rel;
+	change.derived = true;
+	ObjectAddressSet(change.address, TriggerRelationId, tgoid);
+	change.name = declared->rule->name;
+	change.words = psprintf("change function \"%s.%s\" behind trigger \"%s\" of %s",
+							ig_text_name(get_namespace_name(get_func_namespace(funcid))),
+							ig_text_name(get_func_name(funcid)), ig_text_name(declared->name),
+							ig_text_relation(rel));
+	change.new_name = "The rule holds for the rows for which its condition does.";
 	ig_decide_change(&change);
 }

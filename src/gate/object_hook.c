@@ -83,6 +83,8 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 				ig_net_guard_altered(classId, objectId);
 			else if (classId == ProcedureRelationId)
 				ig_net_function(objectId);
+			else if (classId == RelationRelationId)
+				ig_net_index_altered(objectId);
 			break;
 		case OAT_DROP:
 			{
@@ -98,6 +100,8 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 				}
 				if (ig_net_is_guard(classId))
 					ig_net_guard_dropped(classId, objectId);
+				if (classId == RelationRelationId && subId == 0)
+					ig_net_index_dropped(objectId);
 				ig_net_drop(classId, objectId, subId);
 				break;
 			}

@@ -123,6 +123,9 @@ extern void ig_changes_self(IgStatement *stmt);
 /* change_rows.c: what would loosen the row rules of a table */
 extern void ig_changes_rows(IgStatement *stmt);
 extern IgChange *ig_change_loosened(const IgChange *change);
+
+/* Of these IgDeclaredTriggers the one whose rule consists of the index, or NULL. */
+extern const struct IgDeclaredTrigger *ig_change_rule_of_index(List *declared, const char *index);
 extern void ig_changes_detached_rules(IgStatement *stmt, IgRelation *part,
 									  const IgRelation *parent);
 

@@ -10,6 +10,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "lib/ilist.h"
 #include "storage/itemptr.h"
@@ -20,6 +21,7 @@
 #include "utils/snapmgr.h"
 
 #include "platform/compat.h"
+#include "platform/inherit.h"
 #include "rows/move.h"
 
 /*
@@ -39,6 +41,7 @@ typedef struct MoveNote
 	ItemPointerData arrived_as;
 	List	   *asked;			/* the BEFORE INSERT triggers that were told */
 	List	   *keys;			/* of char *: of rules that hold for it */
+	const void *attached;
 	MemoryContextCallback callback;
 } MoveNote;
 
@@ -54,6 +57,7 @@ typedef struct Memory
 	Oid			relid;			/* hash key, with the next */
 	ItemPointerData tid;
 	bool		arrived;
+	SubTransactionId subid;		/* in which the row has moved */
 	List	   *changes;		/* of IgMoveChange */
 } Memory;
 
@@ -66,10 +70,20 @@ static LocalTransactionId memories_of = InvalidLocalTransactionId;
 static MoveNote *current_note(void);
 static MoveNote *note_row(Oid relid, const ItemPointerData *tid);
 static HeapTuple moved_row(MoveNote *note);
+static bool may_arrive_in(const MoveNote *note, Oid relid);
+static Oid	topmost_of(Oid relid);
 static void forget_note(void *arg);
 static Memory *remember(Oid relid, const ItemPointerData *tid);
 static Memory *recall(Oid relid, const ItemPointerData *tid);
 static void forget(Memory *memory);
+static void subtransaction_ended(SubXactEvent event, SubTransactionId mySubid,
+								 SubTransactionId parentSubid, void *arg);
+
+void
+ig_move_init(void)
+{
+	RegisterSubXactCallback(subtransaction_ended, NULL);
+}
 
 static MoveNote *
 current_note(void)
@@ -123,6 +137,7 @@ note_row(Oid relid, const ItemPointerData *tid)
 		ItemPointerSetInvalid(&note->arrived_as);
 		note->asked = NIL;
 		note->keys = NIL;
+		note->attached = NULL;
 	}
 	note->relid = relid;
 	note->tid = *tid;
@@ -136,6 +151,23 @@ ig_move_is_delete(const TriggerData *td)
 
 	return note != NULL && note->relid == RelationGetRelid(td->tg_relation) &&
 		ItemPointerEquals((ItemPointer) &note->tid, &td->tg_trigtuple->t_self);
+}
+
+void
+ig_move_attach(const void *data)
+{
+	MoveNote   *note = current_note();
+
+	if (note != NULL)
+		note->attached = data;
+}
+
+const void *
+ig_move_attached(void)
+{
+	const MoveNote *note = current_note();
+
+	return note != NULL ? note->attached : NULL;
 }
 
 HeapTuple
@@ -178,12 +210,33 @@ moved_row(MoveNote *note)
 	return note->row;
 }
 
+/*
+ * A row moves to another partition of the same table.  What a WITH clause
+ * brings into the same context may be the row of any other.
+ */
+static bool
+may_arrive_in(const MoveNote *note, Oid relid)
+{
+	return relid != note->relid && topmost_of(relid) == topmost_of(note->relid);
+}
+
+static Oid
+topmost_of(Oid relid)
+{
+	Oid			parent;
+
+	while (OidIsValid(parent = ig_partition_parent(relid)))
+		relid = parent;
+	return relid;
+}
+
 bool
 ig_move_is_insert(const TriggerData *td)
 {
 	MoveNote   *note = current_note();
 
 	if (note == NULL || moved_row(note) == NULL ||
+		!may_arrive_in(note, RelationGetRelid(td->tg_relation)) ||
 		list_member_oid(note->asked, td->tg_trigger->tgoid) ||
 		(note->arrived_in != InvalidOid && note->arrived_in != RelationGetRelid(td->tg_relation)))
 		return false;
@@ -197,7 +250,7 @@ ig_move_is_arrival(Oid relid, const ItemPointerData *tid)
 {
 	MoveNote   *note = current_note();
 
-	if (note == NULL || moved_row(note) == NULL)
+	if (note == NULL || moved_row(note) == NULL || !may_arrive_in(note, relid))
 		return false;
 	if (!ItemPointerIsValid(&note->arrived_as))
 	{
@@ -258,6 +311,7 @@ remember(Oid relid, const ItemPointerData *tid)
 	if (!found)
 	{
 		memory->arrived = false;
+		memory->subid = GetCurrentSubTransactionId();
 		memory->changes = NIL;
 	}
 	return memory;
@@ -281,6 +335,29 @@ forget(Memory *memory)
 {
 	if (!memory->arrived && memory->changes == NIL)
 		(void) hash_search(memories, memory, HASH_REMOVE, NULL);
+}
+
+/*
+ * A statement that fails half-way leaves memories behind, and the row is where
+ * it was, in the same place.  The numbers of subtransactions only grow: those
+ * from this one on are of it and of what was in it.
+ */
+static void
+subtransaction_ended(SubXactEvent event, SubTransactionId mySubid,
+					 SubTransactionId parentSubid, void *arg)
+{
+	HASH_SEQ_STATUS status;
+	Memory	   *memory;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB || memories == NULL ||
+		memories_of != ig_proc_lxid(MyProc))
+		return;
+	hash_seq_init(&status, memories);
+	while ((memory = (Memory *) hash_seq_search(&status)) != NULL)
+	{
+		if (memory->subid >= mySubid)
+			(void) hash_search(memories, memory, HASH_REMOVE, NULL);
+	}
 }
 
 void
@@ -332,10 +409,17 @@ ig_move_changes(const TriggerData *td, const char *key)
 	{
 		IgMoveChange *change = (IgMoveChange *) lfirst(lc);
 
+		IgMoveChange *copy;
+
 		if (strcmp(change->key, key) != 0)
 			continue;
-		result = lappend(result, change);
+		copy = palloc(sizeof(IgMoveChange));
+		*copy = *change;
+		copy->key = key;
+		result = lappend(result, copy);
 		memory->changes = foreach_delete_current(memory->changes, lc);
+		pfree(unconstify(char *, change->key));
+		pfree(change);
 	}
 	forget(memory);
 	return result;

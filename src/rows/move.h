@@ -11,8 +11,8 @@
  * that is one for each statement, and emptied before each row: what was left
  * there for the row that leaves is there for the row that arrives, and other
  * statements that triggers run in between have a context of their own.  (Only a
- * WITH clause may bring another row into the same context; the first one that
- * is inserted is the one that moved.)
+ * WITH clause may bring another row into the same context; of those that are
+ * inserted into other partitions of the table, the first one has moved.)
  *
  * Hence each of these functions is to be called in the context in which the
  * trigger function, or the function in the WHEN clause, was called.
@@ -26,6 +26,9 @@
 
 #include "commands/trigger.h"
 
+/* When the library is loaded. */
+extern void ig_move_init(void);
+
 /*
  * From a BEFORE UPDATE row trigger: the row may be about to move.  Costs
  * nothing for a table that is no partition.
@@ -34,6 +37,14 @@ extern void ig_move_note(const TriggerData *td);
 
 /* From a BEFORE DELETE row trigger: is the row moving, and not deleted? */
 extern bool ig_move_is_delete(const TriggerData *td);
+
+/*
+ * What a BEFORE UPDATE row trigger that has noted the row leaves for the other
+ * ones of its rule, in the present context; NULL if there is nothing.  Lost
+ * where the table is no partition.
+ */
+extern void ig_move_attach(const void *data);
+extern const void *ig_move_attached(void);
 
 /*
  * From a BEFORE INSERT row trigger: does the insert belong to a move?  To be

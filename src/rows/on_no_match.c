@@ -245,7 +245,7 @@ judge_statement(QueryDesc *queryDesc)
 	EState	   *estate = queryDesc->estate;
 	ListCell   *lc;
 
-	if (IsLogicalWorker() || ig_is_key_query(queryDesc->sourceText))
+	if (IsLogicalWorker() || ig_query_is_of_key(queryDesc))
 		return;
 	if (IsA(queryDesc->planstate, ModifyTableState) && estate->es_processed == 0)
 		judge_node((const ModifyTableState *) queryDesc->planstate,

@@ -90,9 +90,10 @@ ig_row_relative_only(PG_FUNCTION_ARGS)
 	trigger->data = trigger;
 
 	mark = ig_rule_mark(td->tg_trigger, td->tg_relation);
-	if (ig_running_has_mark(mark) || ig_running_is_key_query() || ig_let_pass_now(mark))
+	if (ig_running_has_mark(mark, trigger->relid) || ig_running_is_key_query() ||
+		ig_let_pass_now(mark, trigger->relid))
 		return PointerGetDatum(td->tg_newtuple);
-	if (ig_running_has_mark(IG_BAD_MARK(mark)))
+	if (ig_running_has_bad_mark(mark, trigger->relid))
 		ig_row_refuse(trigger, trigger->relid, RULE, NULL,
 					  psprintf("cannot set a column of table \"%s\" to a value that does not come from it",
 							   ig_row_relation_text(trigger->relid)),
@@ -121,7 +122,8 @@ visit(IgPlanVisit *visit)
 
 	if (attnums == NIL || !TRIGGER_FOR_UPDATE(visit->trigger->tgtype))
 		return;
-	mark = ig_rule_mark(visit->trigger, visit->target);
+	mark = ig_table_mark(ig_rule_mark(visit->trigger, visit->target),
+						 RelationGetRelid(visit->target));
 	absolute = ig_plan_visit_is_delete(visit) ? NIL : absolute_columns(visit, attnums);
 	visit->mark = absolute == NIL ? mark : IG_BAD_MARK(mark);
 

@@ -408,8 +408,8 @@ refuse(IgRuleTrigger *trigger, const LimitData *limit, Oid relid)
 }
 
 /*
- * invariant_guard.row_limit_passed(relid oid) returns boolean: counts a row
- * that was inserted into the table, and raises if it is one too many; false.
+ * invariant_guard.row_limit_passed(relid oid, row tid) returns boolean: counts a
+ * row that was inserted into the table, and raises if it is one too many; false.
  * Called by anybody else it counts for their own query only.
  */
 Datum
@@ -417,11 +417,10 @@ ig_sql_row_limit_passed(PG_FUNCTION_ARGS)
 {
 	InsertCount *insert = (InsertCount *) fcinfo->flinfo->fn_extra;
 	Oid			relid = PG_GETARG_OID(0);
-	Oid			source;
 
 	if (unlikely(insert == NULL || insert->relid != relid))
 		insert = prepare_insert_count(fcinfo, relid);
-	if (insert->is_limited && ig_move_old_row(&source) == NULL)
+	if (insert->is_limited && !ig_move_is_arrival(relid, (ItemPointer) PG_GETARG_POINTER(1)))
 		count_row(NULL, &insert->limit, relid);
 	PG_RETURN_BOOL(false);
 }
@@ -480,7 +479,7 @@ ig_sql_add_row_limit(PG_FUNCTION_ARGS)
 		ig_declare_trigger(d, "change", before, true, NULL, options);
 	if (commands & IG_FIRES_INSERT)
 		ig_declare_trigger(d, "insert", "AFTER INSERT", true,
-						   "invariant_guard.row_limit_passed(new.tableoid)", options);
+						   "invariant_guard.row_limit_passed(new.tableoid, new.ctid)", options);
 	if (commands & IG_FIRES_DELETE)
 		ig_declare_trigger(d, "truncate", "BEFORE TRUNCATE", false, NULL, options);
 	PG_RETURN_BOOL(ig_declare_end(d));

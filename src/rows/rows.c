@@ -12,6 +12,7 @@
 #include "lib/stringinfo.h"
 #include "utils/syscache.h"
 
+#include "rows/move.h"
 #include "rows/rows.h"
 #include "rows/running.h"
 #include "rows/soft_delete.h"
@@ -23,6 +24,7 @@ ig_rows_init(void)
 {
 	ig_row_rule_init();
 	ig_plan_rules_install();
+	ig_move_init();
 	ig_after_ddl_init();
 	ig_append_only_init();
 	ig_running_install();

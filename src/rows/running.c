@@ -16,11 +16,13 @@
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
+#include "parser/parsetree.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 
 #include "model/row_rule.h"
 #include "platform/compat.h"
+#include "platform/inherit.h"
 #include "rows/running.h"
 
 /*
@@ -59,6 +61,9 @@ static void subtransaction_ended(SubXactEvent event, SubTransactionId mySubid,
 static const char *skip_word(const char *source, const char *word);
 static const char *skip_quoted(const char *source);
 static bool is_statement_of_passed(void);
+static List *table_and_above(Oid relid);
+static int	times_marked(const PlannedStmt *plan, uint32 mark);
+static int	times_changed(const PlannedStmt *plan, Oid relid);
 
 void
 ig_running_install(void)
@@ -197,12 +202,23 @@ skip_word(const char *source, const char *word)
 	return strncmp(source, word, length) == 0 ? source + length : NULL;
 }
 
+/*
+ * Their AFTER triggers are left to the statement outside, which no command can
+ * ask for.
+ */
+bool
+ig_query_is_of_key(const QueryDesc *query)
+{
+	return InNoForceRLSOperation() && query->estate != NULL &&
+		(query->estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0;
+}
+
 bool
 ig_running_is_key_query(void)
 {
 	const QueryDesc *query = ig_running_statement();
 
-	return query != NULL && ig_is_key_query(query->sourceText);
+	return query != NULL && ig_query_is_of_key(query);
 }
 
 uint32
@@ -253,12 +269,87 @@ ig_plan_has_mark(const PlannedStmt *plan, uint32 mark)
 	return false;
 }
 
+uint32
+ig_table_mark(uint32 mark, Oid relid)
+{
+	return hash_combine(mark, murmurhash32(relid));
+}
+
+/* The table, and what it is a partition of or inherits from. */
+static List *
+table_and_above(Oid relid)
+{
+	List	   *line = list_make1_oid(relid);
+
+	for (int i = 0; i < list_length(line); i++)
+		line = list_concat_unique_oid(line, ig_parents_of(list_nth_oid(line, i)));
+	return line;
+}
+
+static int
+times_marked(const PlannedStmt *plan, uint32 mark)
+{
+	int			count = 0;
+	ListCell   *lc;
+
+	foreach(lc, plan->invalItems)
+	{
+		const PlanInvalItem *item = lfirst_node(PlanInvalItem, lc);
+
+		if (item->cacheId == MARK_CACHE_ID && item->hashValue == mark)
+			count++;
+	}
+	return count;
+}
+
+/* Several parts of a statement may change the same table. */
+static int
+times_changed(const PlannedStmt *plan, Oid relid)
+{
+	int			count = 0;
+	ListCell   *lc;
+
+	foreach(lc, plan->resultRelations)
+	{
+		if (rt_fetch(lfirst_int(lc), plan->rtable)->relid == relid)
+			count++;
+	}
+	return count;
+}
+
 bool
-ig_running_has_mark(uint32 mark)
+ig_running_has_mark(uint32 mark, Oid relid)
 {
 	const QueryDesc *query = ig_running_statement();
+	int			needed;
+	int			found;
+	ListCell   *lc;
 
-	return query != NULL && ig_plan_has_mark(query->plannedstmt, mark);
+	if (query == NULL)
+		return false;
+	needed = Max(times_changed(query->plannedstmt, relid), 1);
+	found = times_marked(query->plannedstmt, ig_table_mark(mark, relid));
+	if (found >= needed)
+		return true;
+	foreach(lc, list_delete_first(table_and_above(relid)))
+		found += times_marked(query->plannedstmt, ig_table_mark(mark, lfirst_oid(lc)));
+	return found >= needed;
+}
+
+bool
+ig_running_has_bad_mark(uint32 mark, Oid relid)
+{
+	const QueryDesc *query = ig_running_statement();
+	ListCell   *lc;
+
+	if (query == NULL)
+		return false;
+	foreach(lc, table_and_above(relid))
+	{
+		if (ig_plan_has_mark(query->plannedstmt, IG_BAD_MARK(ig_table_mark(mark, lfirst_oid(lc)))))
+			return true;
+	}
+	return false;
 }
 
 static bool
@@ -269,25 +360,30 @@ is_statement_of_passed(void)
 }
 
 void
-ig_let_pass_note(uint32 mark)
+ig_let_pass_note(uint32 table_mark)
 {
 	if (!is_statement_of_passed())
 		passed_count = 0;
 	passed_statement = GetCurrentStatementStartTimestamp();
 	passed_lxid = ig_proc_lxid(MyProc);
 	if (passed_count < MAX_PASSED)
-		passed[passed_count++] = mark;
+		passed[passed_count++] = table_mark;
 }
 
 bool
-ig_let_pass_now(uint32 mark)
+ig_let_pass_now(uint32 mark, Oid relid)
 {
+	ListCell   *lc;
+
 	if (!is_statement_of_passed())
 		return false;
-	for (int i = 0; i < passed_count; i++)
+	foreach(lc, table_and_above(relid))
 	{
-		if (passed[i] == mark)
-			return true;
+		for (int i = 0; i < passed_count; i++)
+		{
+			if (passed[i] == ig_table_mark(mark, lfirst_oid(lc)))
+				return true;
+		}
 	}
 	return false;
 }

@@ -30,12 +30,18 @@ extern void ig_running_install(void);
 extern const QueryDesc *ig_running_statement(void);
 
 /*
- * A query of a foreign key, which cascades or sets null?  source is the text
- * of the query.
+ * Does the text look like a query of a foreign key, which cascades or sets
+ * null?  Others can write the like.
  */
 extern bool ig_is_key_query(const char *source);
 
-/* Is the statement that fired the trigger one?  Not if it is not known. */
+/*
+ * Is the query in execution one, or one of a row rule?  Others cannot have
+ * theirs executed in the same way.
+ */
+extern bool ig_query_is_of_key(const QueryDesc *query);
+
+/* The same of the statement that fired the trigger.  Not if it is not known. */
 extern bool ig_running_is_key_query(void);
 
 /*
@@ -44,10 +50,19 @@ extern bool ig_running_is_key_query(void);
  */
 extern uint32 ig_rule_mark(const Trigger *trigger, Relation rel);
 
-/* Put a mark into a plan; is it in the plan, or in that of the statement? */
+/* The same for the table that a statement names. */
+extern uint32 ig_table_mark(uint32 mark, Oid relid);
+
+/* Put a mark into a plan; is it in the plan? */
 extern void ig_plan_add_mark(PlannedStmt *plan, uint32 mark);
 extern bool ig_plan_has_mark(const PlannedStmt *plan, uint32 mark);
-extern bool ig_running_has_mark(uint32 mark);
+
+/*
+ * Is the rule's mark in the plan of the statement, for the table or one above
+ * it, as often as the statement changes the table?  And a bad one?
+ */
+extern bool ig_running_has_mark(uint32 mark, Oid relid);
+extern bool ig_running_has_bad_mark(uint32 mark, Oid relid);
 
 /*
  * What a visitor refused and an allowance or the mode let pass gets another
@@ -55,7 +70,7 @@ extern bool ig_running_has_mark(uint32 mark);
  * for which it was made was told, and need not be told again.
  */
 #define IG_BAD_MARK(mark)	(~(mark))
-extern void ig_let_pass_note(uint32 mark);
-extern bool ig_let_pass_now(uint32 mark);
+extern void ig_let_pass_note(uint32 table_mark);
+extern bool ig_let_pass_now(uint32 mark, Oid relid);
 
 #endif							/* IG_RUNNING_H */

@@ -59,16 +59,15 @@ typedef struct SoftDeleteTrigger
 } SoftDeleteTrigger;
 
 /*
- * The row that was last about to be updated was marked by that; if it moves to
- * another partition no AFTER trigger tells.  Belongs to what move.c noted.
+ * How the row that is about to be updated is marked by that; if it moves to
+ * another partition no AFTER trigger tells.  Attached to what move.c noted.
  */
-static struct
+typedef struct Marking
 {
-	bool		is_mark;
 	Datum		deleted;
 	pg_uuid_t	operation;
 	bool		operation_is_null;
-}			moving;
+} Marking;
 
 IgSoftDeleteWork *ig_soft_delete_work = NULL;
 
@@ -77,7 +76,7 @@ static void refuse_delete(IgRuleTrigger *trigger);
 static bool is_purged(const IgRuleTrigger *trigger, const TriggerData *td);
 static void mark_of_moving(IgRuleTrigger *trigger, TriggerData *td);
 static void check_update(IgRuleTrigger *trigger, TriggerData *td);
-static void note_mark(const SoftDeleteTrigger *state, const IgMarkedRow *marked);
+static void note_mark(const IgMarkedRow *marked);
 static void check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted);
 static void refuse_without_operation(IgRuleTrigger *trigger);
 static void check_deleted(IgRuleTrigger *trigger, TriggerData *td);
@@ -217,20 +216,21 @@ static void
 mark_of_moving(IgRuleTrigger *trigger, TriggerData *td)
 {
 	SoftDeleteTrigger *state = (SoftDeleteTrigger *) trigger->data;
+	const Marking *marking = (const Marking *) ig_move_attached();
 	IgMarkedRow marked = {0};
 
-	if (!moving.is_mark)
+	if (marking == NULL)
 		return;
-	if (state->rule.operation != 0 && moving.operation_is_null)
+	if (state->rule.operation != 0 && marking->operation_is_null)
 		refuse_without_operation(trigger);
 	if (!state->has_children)
 		return;
 	marked.rel = td->tg_relation;
 	marked.tid = &td->tg_trigtuple->t_self;
 	marked.row = td->tg_trigslot;
-	marked.deleted = moving.deleted;
-	marked.operation = UUIDPGetDatum(&moving.operation);
-	marked.operation_is_null = moving.operation_is_null;
+	marked.deleted = marking->deleted;
+	marked.operation = UUIDPGetDatum(&marking->operation);
+	marked.operation_is_null = marking->operation_is_null;
 	ig_soft_delete_children(trigger, &state->rule, &marked, &state->keys);
 }
 
@@ -247,7 +247,7 @@ check_update(IgRuleTrigger *trigger, TriggerData *td)
 	if (TRIGGER_FIRED_BEFORE(td->tg_event))
 	{
 		ig_move_note(td);
-		moving.is_mark = false;
+		ig_move_attach(NULL);
 	}
 
 	(void) slot_getattr(td->tg_trigslot, state->rule.deleted, &was_live);
@@ -277,7 +277,7 @@ check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted)
 
 	if (TRIGGER_FIRED_BEFORE(td->tg_event))
 	{
-		note_mark(state, &marked);
+		note_mark(&marked);
 		return;
 	}
 
@@ -305,13 +305,15 @@ refuse_without_operation(IgRuleTrigger *trigger)
 }
 
 static void
-note_mark(const SoftDeleteTrigger *state, const IgMarkedRow *marked)
+note_mark(const IgMarkedRow *marked)
 {
-	moving.is_mark = true;
-	moving.deleted = marked->deleted;
-	moving.operation_is_null = marked->operation_is_null;
+	Marking    *marking = palloc0(sizeof(Marking));
+
+	marking->deleted = marked->deleted;
+	marking->operation_is_null = marked->operation_is_null;
 	if (!marked->operation_is_null)
-		moving.operation = *DatumGetUUIDP(marked->operation);
+		marking->operation = *DatumGetUUIDP(marked->operation);
+	ig_move_attach(marking);
 }
 
 static void

@@ -30,6 +30,8 @@ static void visit(IgPlanVisit *visit);
 static bool is_purge(const IgPlanVisit *visit);
 static void mark_instead(IgPlanVisit *visit, const IgSoftDelete *rule);
 static void add_operation(IgPlanVisit *visit, const IgSoftDelete *rule);
+static bool is_generated_from(Relation rel, AttrNumber attnum);
+static void add_updated(IgPlanVisit *visit, AttrNumber attnum);
 static void set_column(IgPlanVisit *visit, AttrNumber attnum, Expr *value);
 static Var *column_of(IgPlanVisit *visit, AttrNumber attnum);
 static Expr *is_null(Expr *arg, NullTestType type);
@@ -78,8 +80,6 @@ static void
 mark_instead(IgPlanVisit *visit, const IgSoftDelete *rule)
 {
 	Query	   *query = visit->query;
-	RangeTblEntry *rte = rt_fetch(query->resultRelation, query->rtable);
-	IgRtePermissions *permissions = ig_rte_permissions(query, rte);
 
 	query->commandType = CMD_UPDATE;
 	set_column(visit, rule->deleted, time_of_now(visit, rule->deleted));
@@ -90,15 +90,9 @@ mark_instead(IgPlanVisit *visit, const IgSoftDelete *rule)
 					  (Node *) is_null((Expr *) column_of(visit, rule->deleted), IS_NULL));
 
 	/* what is asked for stays ACL_DELETE; the executor wants to know these */
-	for (int i = 0; i < 2; i++)
-	{
-		AttrNumber	attnum = i == 0 ? rule->deleted : rule->operation;
-
-		if (attnum != 0)
-			permissions->updatedCols =
-				bms_add_member(permissions->updatedCols,
-							   attnum - FirstLowInvalidHeapAttributeNumber);
-	}
+	add_updated(visit, rule->deleted);
+	if (rule->operation != 0)
+		add_updated(visit, rule->operation);
 	if (visit->tag_is_delete != NULL)
 		*visit->tag_is_delete = true;
 }
@@ -106,7 +100,8 @@ mark_instead(IgPlanVisit *visit, const IgSoftDelete *rule)
 /*
  * An UPDATE that marks rows, as an application does that knows of the column,
  * gets an operation of its own, unless it brings one.  No privilege is asked
- * for the column: the statement does not name it.
+ * for the column, which the statement does not name; but where columns are
+ * generated from it the executor has to know, and asks.
  */
 static void
 add_operation(IgPlanVisit *visit, const IgSoftDelete *rule)
@@ -150,6 +145,37 @@ add_operation(IgPlanVisit *visit, const IgSoftDelete *rule)
 	value->defresult = (Expr *) column_of(visit, rule->operation);
 	value->location = -1;
 	set_column(visit, rule->operation, (Expr *) value);
+	if (is_generated_from(visit->target, rule->operation))
+		add_updated(visit, rule->operation);
+}
+
+static bool
+is_generated_from(Relation rel, AttrNumber attnum)
+{
+	const TupleConstr *constr = RelationGetDescr(rel)->constr;
+
+	for (int i = 0; constr != NULL && constr->has_generated_stored && i < constr->num_defval; i++)
+	{
+		const AttrDefault *def = &constr->defval[i];
+		Bitmapset  *columns = NULL;
+
+		if (TupleDescAttr(RelationGetDescr(rel), def->adnum - 1)->attgenerated == '\0')
+			continue;
+		pull_varattnos((Node *) stringToNode(def->adbin), 1, &columns);
+		if (bms_is_member(attnum - FirstLowInvalidHeapAttributeNumber, columns))
+			return true;
+	}
+	return false;
+}
+
+static void
+add_updated(IgPlanVisit *visit, AttrNumber attnum)
+{
+	RangeTblEntry *rte = rt_fetch(visit->query->resultRelation, visit->query->rtable);
+	IgRtePermissions *permissions = ig_rte_permissions(visit->query, rte);
+
+	permissions->updatedCols = bms_add_member(permissions->updatedCols,
+											  attnum - FirstLowInvalidHeapAttributeNumber);
 }
 
 /*

@@ -27,6 +27,7 @@
 #include "platform/compat.h"
 #include "platform/inherit.h"
 #include "platform/owned.h"
+#include "platform/text.h"
 #include "rows/rows.h"
 #include "rows/spread.h"
 
@@ -35,6 +36,8 @@ PG_FUNCTION_INFO_V1(ig_sql_keep_rules);
 static void spread(const List *triggers, Oid child);
 static bool is_server_cloning(const IgDeclaredTrigger *declared, Oid child);
 static void copy_trigger(const IgDeclaredTrigger *declared, Oid child, const char *name);
+static bool is_same(const IgDeclaredTrigger *declared, Oid other);
+static void pin_search_path(void);
 static CreateTrigStmt *statement_of(Oid tgoid);
 
 char *
@@ -86,9 +89,21 @@ spread(const List *triggers, Oid child)
 	{
 		const IgDeclaredTrigger *declared = (const IgDeclaredTrigger *) lfirst(lc);
 
-		if (!is_server_cloning(declared, child) &&
-			!OidIsValid(get_trigger_oid(child, declared->name, true)))
+		Oid			present;
+
+		if (is_server_cloning(declared, child))
+			continue;
+		present = get_trigger_oid(child, declared->name, true);
+		if (!OidIsValid(present))
 			copy_trigger(declared, child, declared->name);
+		else if (!is_same(declared, present))
+			ereport(ERROR,
+					(errcode(ERRCODE_DUPLICATE_OBJECT),
+					 errmsg("table \"%s\" has another trigger \"%s\"",
+							ig_text_name(ig_table_name(child)), ig_text_name(declared->name)),
+					 errdetail("A trigger of that name guards the rule \"%s\" of table \"%s\", and has to guard those that inherit from it.",
+							   declared->rule->name,
+							   ig_text_name(ig_table_name(declared->relid)))));
 	}
 }
 
@@ -105,6 +120,28 @@ is_server_cloning(const IgDeclaredTrigger *declared, Oid child)
 }
 
 /*
+ * Does the trigger of another table say the same, and fire as often?
+ */
+static bool
+is_same(const IgDeclaredTrigger *declared, Oid other)
+{
+	const IgDeclaredTrigger *present = ig_declared_trigger(other);
+	CreateTrigStmt *a;
+	CreateTrigStmt *b;
+	int			nest;
+
+	if (present == NULL || present->enabled != declared->enabled)
+		return false;
+	nest = NewGUCNestLevel();
+	pin_search_path();
+	a = statement_of(declared->oid);
+	b = statement_of(other);
+	AtEOXact_GUC(true, nest);
+	a->relation = b->relation = NULL;
+	return equal(a, b);
+}
+
+/*
  * The same trigger on another table, by the server's own words for it.  They
  * are read under the path under which they were written.
  */
@@ -114,8 +151,7 @@ copy_trigger(const IgDeclaredTrigger *declared, Oid child, const char *name)
 	int			nest = NewGUCNestLevel();
 	CreateTrigStmt *stmt;
 
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	pin_search_path();
 	stmt = statement_of(declared->oid);
 	stmt->relation = makeRangeVar(get_namespace_name(get_rel_namespace(child)),
 								  get_rel_name(child), -1);
@@ -125,6 +161,13 @@ copy_trigger(const IgDeclaredTrigger *declared, Oid child, const char *name)
 								 false, declared->enabled);
 	AtEOXact_GUC(true, nest);
 	CommandCounterIncrement();
+}
+
+static void
+pin_search_path(void)
+{
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
 
 static CreateTrigStmt *

@@ -73,7 +73,7 @@ visit(IgPlanVisit *visit)
 
 	if (!is_reject(visit->trigger) || !begin(&wanted, visit))
 		return;
-	mark = ig_rule_mark(visit->trigger, visit->target);
+	mark = ig_table_mark(ig_rule_mark(visit->trigger, visit->target), wanted.relid);
 	if (ig_plan_visit_is_delete(visit) || all_updates_say(&wanted))
 	{
 		visit->mark = mark;
@@ -88,11 +88,13 @@ void
 ig_version_predicate_checked(const Trigger *trigger, Relation rel)
 {
 	uint32		mark = ig_rule_mark(trigger, rel);
+	Oid			relid = RelationGetRelid(rel);
 	const char *detail;
 
-	if (ig_running_has_mark(mark) || ig_running_is_key_query() || ig_let_pass_now(mark))
+	if (ig_running_has_mark(mark, relid) || ig_running_is_key_query() ||
+		ig_let_pass_now(mark, relid))
 		return;
-	if (ig_running_has_mark(IG_BAD_MARK(mark)))
+	if (ig_running_has_bad_mark(mark, relid))
 	{
 		refuse(RelationGetRelid(rel), linitial_int(ig_row_rule_columns(trigger, rel)));
 		return;
@@ -326,7 +328,9 @@ is_version(const Wanted *wanted, Node *node)
 				 (((FuncExpr *) node)->funcresulttype == INT2OID ||
 				  ((FuncExpr *) node)->funcresulttype == INT4OID ||
 				  ((FuncExpr *) node)->funcresulttype == INT8OID ||
-				  ((FuncExpr *) node)->funcresulttype == NUMERICOID))
+				  ((FuncExpr *) node)->funcresulttype == NUMERICOID) &&
+				 /* with a precision, numeric rounds */
+				 list_length(((FuncExpr *) node)->args) == 1)
 			node = (Node *) linitial(((FuncExpr *) node)->args);
 		else
 			return false;
