@@ -41,6 +41,7 @@ OBJS = \
 	src/platform/locks.o \
 	src/platform/owned.o \
 	src/platform/relation.o \
+	src/platform/retirement.o \
 	src/platform/settings.o \
 	src/platform/shared.o \
 	src/platform/text.o \

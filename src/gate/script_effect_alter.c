@@ -328,13 +328,12 @@ labellings(const Node *parsetree)
 	{
 		const SecLabelStmt *label = (const SecLabelStmt *) parsetree;
 		int			classes = 0;
-		char	   *bad_word;
 
 		if (label->provider == NULL || strcmp(label->provider, "invariant_guard") != 0 ||
 			(label->objtype != OBJECT_TABLE && label->objtype != OBJECT_FOREIGN_TABLE))
 			return NIL;
 		if (label->label != NULL)
-			ig_label_parse(label->label, &classes, &bad_word);
+			classes = ig_label_classes_in(label->label);
 		return add_labelling(NIL, (List *) label->object, classes, ~classes);
 	}
 	if (!IsA(parsetree, SelectStmt))

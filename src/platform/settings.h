@@ -37,6 +37,14 @@ typedef enum IgMessageStyle
 	IG_MESSAGE_FULL				/* DETAIL and HINT in the message itself */
 } IgMessageStyle;
 
+/* What happens to a statement that names a retired column. */
+typedef enum IgRetiredUse
+{
+	IG_RETIRED_USE_RECORD,
+	IG_RETIRED_USE_WARN,
+	IG_RETIRED_USE_ERROR
+} IgRetiredUse;
+
 /* How grave a finding is; the order is used for comparison. */
 typedef enum IgLevel
 {
@@ -65,6 +73,8 @@ extern bool ig_guc_exempt_empty_tables;
 extern int	ig_guc_exempt_smaller_than; /* kB; 0 = no exemption */
 extern int	ig_guc_ddl_lock_timeout;	/* ms; 0 = off */
 extern int	ig_guc_max_rows_while_locked;	/* -1 = off */
+extern int	ig_guc_retirement_period;	/* s; 0 = no waiting */
+extern int	ig_guc_retired_column_use;	/* IG_RETIRED_USE_... */
 extern char *ig_guc_reason;
 
 /* Parsed values; never NULL once ig_settings_init has run. */
