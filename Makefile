@@ -48,6 +48,7 @@ OBJS = \
 	src/model/finding.o \
 	src/model/ledger.o \
 	src/model/row_rule.o \
+	src/columns/usage.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
 	src/gate/change_column.o \
