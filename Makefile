@@ -47,7 +47,9 @@ OBJS = \
 	src/platform/text.o \
 	src/model/finding.o \
 	src/model/ledger.o \
+	src/model/retirement.o \
 	src/model/row_rule.o \
+	src/columns/retire.o \
 	src/columns/usage.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
@@ -125,6 +127,7 @@ OBJS = \
 	src/rules/add_column.o \
 	src/rules/allowance.o \
 	src/rules/alter_column.o \
+	src/rules/columns.o \
 	src/rules/constraint.o \
 	src/rules/cure.o \
 	src/rules/discipline.o \

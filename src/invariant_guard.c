@@ -20,6 +20,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "columns/retire.h"
 #include "columns/usage.h"
 #include "gate/decide.h"
 #include "gate/hooks.h"
@@ -57,6 +58,7 @@ _PG_init(void)
 	ig_usage_init();
 	ig_shared_init();
 	ig_usage_install();
+	ig_retire_init();
 	ig_label_init();
 	ig_label_weakened_hook = ig_net_unprotect;
 	ig_decide_init();

@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "catalog/partition.h"
 #include "catalog/pg_attribute.h"
 #include "utils/lsyscache.h"
@@ -22,11 +23,10 @@
 void		(*ig_usage_of_hook) (Oid relid, AttrNumber attnum, TimestampTz since,
 								 IgUsage *usage) = NULL;
 
-static IgRetirement *retirement_of_table(Oid relid);
+static IgRetirement *retirement_of_table(Oid relid, Oid *bearer);
 static IgRetirement *retirement_of_column(Oid relid, AttrNumber attnum);
-static List *goes_along(Oid relid, AttrNumber attnum);
 static bool is_own_column(Oid relid, AttrNumber attnum);
-static void usage_of_all(Oid relid, AttrNumber attnum, TimestampTz since, IgUsage *usage);
+static void usage_of_table(Oid relid, TimestampTz since, IgUsage *usage);
 static void add_usage(IgUsage *usage, const IgUsage *more);
 static void find_hold(IgVerdict *verdict, TimestampTz now);
 
@@ -34,10 +34,11 @@ IgRetirement *
 ig_retirement_of(Oid relid, AttrNumber attnum)
 {
 	IgRetirement *retirement = NULL;
+	Oid			bearer;
 
 	if (attnum != InvalidAttrNumber)
 		retirement = retirement_of_column(relid, attnum);
-	return retirement ? retirement : retirement_of_table(relid);
+	return retirement ? retirement : retirement_of_table(relid, &bearer);
 }
 
 IgRetirement *
@@ -53,17 +54,19 @@ ig_retirement_of_change(const IgChange *change)
  * A partition is a part of the partitioned table above it.
  */
 static IgRetirement *
-retirement_of_table(Oid relid)
+retirement_of_table(Oid relid, Oid *bearer)
 {
 	IgRetirement *retirement = ig_label_retirement_of(relid, 0);
 	ListCell   *lc;
 
+	*bearer = relid;
 	if (retirement != NULL || !get_rel_relispartition(relid))
 		return retirement;
 
 	foreach(lc, get_partition_ancestors(relid))
 	{
-		retirement = ig_label_retirement_of(lfirst_oid(lc), 0);
+		*bearer = lfirst_oid(lc);
+		retirement = ig_label_retirement_of(*bearer, 0);
 		if (retirement != NULL)
 			return retirement;
 	}
@@ -115,51 +118,22 @@ is_own_column(Oid relid, AttrNumber attnum)
 }
 
 /*
- * The relations of which the column, or which as tables, go too.  What is
- * read by the name of a partition is a use of it.
+ * What is read by the name of a partition is a use of the table.  The other
+ * way round it is none: when old partitions go, the table stays in use.
  */
-static List *
-goes_along(Oid relid, AttrNumber attnum)
-{
-	char	   *name = attnum != InvalidAttrNumber ? get_attname(relid, attnum, true) : NULL;
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, ig_inheritors(relid, NULL))
-	{
-		Oid			heir = lfirst_oid(lc);
-		AttrNumber	number = attnum;
-
-		if (heir != relid && attnum != InvalidAttrNumber)
-		{
-			number = name != NULL ? get_attnum(heir, name) : InvalidAttrNumber;
-			if (number == InvalidAttrNumber || is_own_column(heir, number))
-				continue;
-		}
-		else if (heir != relid && !get_rel_relispartition(heir))
-			continue;
-		result = lappend_oid(result, heir);
-	}
-	return result;
-}
-
 static void
-usage_of_all(Oid relid, AttrNumber attnum, TimestampTz since, IgUsage *usage)
+usage_of_table(Oid relid, TimestampTz since, IgUsage *usage)
 {
-	char	   *name = attnum != InvalidAttrNumber ? get_attname(relid, attnum, true) : NULL;
 	ListCell   *lc;
-
-	memset(usage, 0, sizeof(IgUsage));
-	if (ig_usage_of_hook == NULL)
-		return;
 
 	usage->observed = true;
-	foreach(lc, goes_along(relid, attnum))
+	foreach(lc, ig_inheritors(relid, NULL))
 	{
-		Oid			heir = lfirst_oid(lc);
 		IgUsage		own = {{0}};
 
-		ig_usage_of_hook(heir, name != NULL ? get_attnum(heir, name) : attnum, since, &own);
+		if (lfirst_oid(lc) != relid && !get_rel_relispartition(lfirst_oid(lc)))
+			continue;
+		ig_usage_of_hook(lfirst_oid(lc), InvalidAttrNumber, since, &own);
 		add_usage(usage, &own);
 	}
 }
@@ -172,24 +146,32 @@ add_usage(IgUsage *usage, const IgUsage *more)
 		usage->read = more->read;
 	if (more->written.at > usage->written.at)
 		usage->written = more->written;
-	if (more->observed_since > usage->observed_since)
-		usage->observed_since = more->observed_since;
-	if (!more->observed)
+	if (more->observed_since > usage->observed_since || !more->observed)
 	{
-		usage->observed = false;
+		usage->observed_since = more->observed_since;
 		usage->why_not = more->why_not;
 	}
+	if (!more->observed)
+		usage->observed = false;
 }
 
 void
 ig_retirement_judge(Oid relid, AttrNumber attnum, IgVerdict *verdict)
 {
+	Oid			bearer = relid;
+
 	memset(verdict, 0, sizeof(IgVerdict));
-	verdict->retirement = ig_retirement_of(relid, attnum);
+	if (attnum != InvalidAttrNumber)
+		verdict->retirement = retirement_of_column(relid, attnum);
+	if (verdict->retirement == NULL)
+		verdict->retirement = retirement_of_table(relid, &bearer);
 	if (verdict->retirement == NULL)
 		return;
 
-	usage_of_all(relid, attnum, verdict->retirement->since, &verdict->usage);
+	if (ig_usage_of_hook != NULL && attnum != InvalidAttrNumber)
+		ig_usage_of_hook(relid, attnum, verdict->retirement->since, &verdict->usage);
+	else if (ig_usage_of_hook != NULL)
+		usage_of_table(bearer, verdict->retirement->since, &verdict->usage);
 	verdict->never_filled = ig_relation_never_held_rows(relid);
 	find_hold(verdict, GetCurrentTimestamp());
 }

@@ -28,7 +28,7 @@ typedef struct IgUse
 	TimestampTz at;
 	const char *application;
 	const char *role;
-	bool		as_all;			/* with all columns of the table, not by name */
+	const char *how;			/* a phrase to follow "read" or "written", or "" */
 } IgUse;
 
 typedef struct IgUsage
@@ -37,12 +37,12 @@ typedef struct IgUsage
 	IgUse		written;
 	bool		observed;		/* are uses recorded, now and here? */
 	TimestampTz observed_since; /* without a gap until now */
-	const char *why_not;		/* a sentence, where they are not; or NULL */
+	const char *why_not;		/* and why not before, or at all: a clause */
 } IgUsage;
 
 /*
- * Who has used a column, or with InvalidAttrNumber the table by whatever
- * column, since then.  NULL where there is no usage record.
+ * Who has used a column, by whatever relation it is inherited from or to; or,
+ * with InvalidAttrNumber, that one relation.  NULL where there is no record.
  */
 extern void (*ig_usage_of_hook) (Oid relid, AttrNumber attnum, TimestampTz since,
 								 IgUsage *usage);
@@ -62,7 +62,7 @@ typedef struct IgVerdict
 {
 	IgRetirement *retirement;	/* NULL: it is not retired; then all else is
 								 * not filled in */
-	IgUsage		usage;			/* of the table and those that inherit from it */
+	IgUsage		usage;
 	bool		never_filled;	/* the table never held a row: nothing holds it */
 	IgHold		hold;
 	TimestampTz may_go;			/* when, if nobody uses it till then; 0 where
