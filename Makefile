@@ -50,6 +50,7 @@ OBJS = \
 	src/model/retirement.o \
 	src/model/row_rule.o \
 	src/columns/retire.o \
+	src/columns/retired_use.o \
 	src/columns/usage.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
@@ -156,7 +157,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule \
-	rows_append_only
+	rows_append_only retire
 REGRESS_OPTS =
 
 ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap

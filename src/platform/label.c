@@ -16,7 +16,8 @@
  * the server could know of it, anybody can make it believe.
  *
  * The server sends no invalidation when a label changes, so the check of a new
- * label does it here: caches of labels need only listen to the relcache.
+ * label does it here: caches of labels need only listen to the relcache.  What
+ * inherits from the table may have its label from there.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,8 +40,10 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "platform/inherit.h"
 #include "platform/label.h"
 #include "platform/list_setting.h"
 
@@ -312,6 +315,7 @@ check_label(const ObjectAddress *object, const char *label)
 {
 	int			new_classes = 0;
 	int			lost;
+	ListCell   *lc;
 
 	changed_here = true;
 	if (IsBinaryUpgrade)
@@ -334,7 +338,15 @@ check_label(const ObjectAddress *object, const char *label)
 			ig_label_weakened_hook(object->objectId, lost);
 	}
 
-	CacheInvalidateRelcacheByRelid(object->objectId);
+	foreach(lc, ig_inheritors(object->objectId, NULL))
+	{
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		CacheInvalidateRelcacheByTuple(tuple);
+		ReleaseSysCache(tuple);
+	}
 }
 
 static void

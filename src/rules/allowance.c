@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 
 #include "model/retirement.h"
+#include "platform/errcodes.h"
 #include "rules/allowance.h"
 #include "rules/cure.h"
 #include "rules/retired.h"
@@ -25,6 +26,7 @@
 #define MAX_ALLOWED	20
 
 static bool collect_drop(StringInfo items, const IgFinding *finding, const IgChange *change);
+static bool is_to_retire(const IgFinding *finding, const IgChange *change);
 static bool is_free_to_go(const IgRelation *rel, AttrNumber attnum);
 static void append_named(StringInfo items, const IgChange *change);
 static void append_victim(StringInfo items, const IgVictim *victim);
@@ -139,8 +141,7 @@ ig_allowance_hint_drop(IgFinding *finding, const IgChange *change)
 	StringInfoData items;
 
 	initStringInfo(&items);
-	if ((change->kind == IG_DROP_COLUMN || change->kind == IG_DROP_TABLE) &&
-		ig_retirement_of_change(change) == NULL && ig_retire_hint(finding, change))
+	if (is_to_retire(finding, change) && ig_retire_hint(finding, change))
 	{
 		ig_allowance_hint_at_once(finding, change,
 								  "or at once, when it is certain that nothing uses it");
@@ -209,6 +210,20 @@ collect_drop(StringInfo items, const IgFinding *finding, const IgChange *change)
 	foreach(lc, change->victims)
 		append_victim(items, (const IgVictim *) lfirst(lc));
 	return true;
+}
+
+/*
+ * A finding about an index of what the statement does not name tells of the
+ * index alone.
+ */
+static bool
+is_to_retire(const IgFinding *finding, const IgChange *change)
+{
+	if (change->kind != IG_DROP_COLUMN && change->kind != IG_DROP_TABLE)
+		return false;
+	if (change->sql == NULL && finding->rule->sqlstate == ERRCODE_IG_DROP_COLUMN_INDEX)
+		return false;
+	return ig_retirement_of_change(change) == NULL;
 }
 
 /* What was retired and may be dropped by now needs no allowance. */

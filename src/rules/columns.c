@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_class.h"
+#include "commands/extension.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
@@ -138,6 +139,9 @@ ig_retire_hint(IgFinding *finding, const IgChange *change)
 {
 	const IgRelation *rel = change->rel;
 
+	/* explicit modes hold without the extension's functions too */
+	if (!OidIsValid(get_extension_oid("invariant_guard", true)))
+		return false;
 	if (!OidIsValid(rel->relid) || rel->is_foretold ||
 		(rel->relkind != RELKIND_RELATION && rel->relkind != RELKIND_PARTITIONED_TABLE &&
 		 rel->relkind != RELKIND_FOREIGN_TABLE))
