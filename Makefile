@@ -42,12 +42,17 @@ OBJS = \
 	src/platform/owned.o \
 	src/platform/relation.o \
 	src/platform/settings.o \
+	src/platform/settings_usage.o \
 	src/platform/shared.o \
 	src/platform/text.o \
 	src/model/finding.o \
 	src/model/ledger.o \
 	src/model/row_rule.o \
 	src/columns/usage.o \
+	src/columns/usage_file.o \
+	src/columns/usage_hook.o \
+	src/columns/usage_record.o \
+	src/columns/usage_worker.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
 	src/gate/change_column.o \

@@ -114,6 +114,7 @@ ig_settings_init(const IgNameSet *names)
 	define_table_settings();
 	define_lock_settings();
 	define_session_settings();
+	ig_settings_usage_init();
 
 	MarkGUCPrefixReserved("invariant_guard");
 }
