@@ -43,6 +43,7 @@ OBJS = \
 	src/platform/relation.o \
 	src/platform/retirement.o \
 	src/platform/settings.o \
+	src/platform/settings_usage.o \
 	src/platform/shared.o \
 	src/platform/text.o \
 	src/model/finding.o \
@@ -52,6 +53,10 @@ OBJS = \
 	src/columns/retire.o \
 	src/columns/retired_use.o \
 	src/columns/usage.o \
+	src/columns/usage_file.o \
+	src/columns/usage_hook.o \
+	src/columns/usage_record.o \
+	src/columns/usage_worker.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
 	src/gate/change_column.o \

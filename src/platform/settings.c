@@ -126,6 +126,7 @@ ig_settings_init(const IgNameSet *names)
 	define_lock_settings();
 	define_retirement_settings();
 	define_session_settings();
+	ig_settings_usage_init();
 
 	MarkGUCPrefixReserved("invariant_guard");
 }

@@ -76,11 +76,15 @@ extern int	ig_guc_max_rows_while_locked;	/* -1 = off */
 extern int	ig_guc_retirement_period;	/* s; 0 = no waiting */
 extern int	ig_guc_retired_column_use;	/* IG_RETIRED_USE_... */
 extern char *ig_guc_reason;
+extern bool ig_guc_track_columns;
+extern int	ig_guc_usage_max_columns;
+extern int	ig_guc_usage_flush_interval;	/* s */
 
 /* Parsed values; never NULL once ig_settings_init has run. */
 extern const IgPatternList *ig_financial_tables;
 extern const IgPatternList *ig_protected_tables;
 extern const IgPatternList *ig_protected_databases;
+extern const IgPatternList *ig_usage_ignore_applications;
 
 /*
  * allow: what the session permits itself.  The list is immutable; which items
@@ -99,6 +103,9 @@ extern uint64 ig_allow_generation;
 extern SubTransactionId ig_allow_set_subid;
 
 extern void ig_settings_init(const IgNameSet *names);
+
+/* settings_usage.c; ig_settings_init calls it. */
+extern void ig_settings_usage_init(void);
 
 /*
  * Was a level set for the rule?  Looks for the rule's own name first, then
