@@ -189,7 +189,7 @@ check_permanent(Oid relid)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("temporary table \"%s\" cannot be retired, nor can its columns",
-						ig_text_name(ig_table_name(relid))),
+						ig_text_name(get_rel_name(relid))),
 				 errhint("Nobody else uses it: it can be dropped.")));
 	if (IsCatalogRelationOid(relid))
 		ereport(ERROR,
@@ -234,8 +234,8 @@ retire(Oid relid, AttrNumber attnum, const char *what, const char *reason, bool 
 		strcmp(present->reason, reason) == 0)
 	{
 		ereport(NOTICE,
-				(errmsg("%s is retired already, since %s", what,
-						timestamptz_to_str(present->since))));
+				(errmsg("%s is retired already", what),
+				 errdetail("It has been so since %s.", timestamptz_to_str(present->since))));
 		return false;
 	}
 

@@ -48,7 +48,12 @@ typedef struct Retired
 #define SH_SCOPE		static inline
 #define SH_DECLARE
 #define SH_DEFINE
+/* the server's own code is not as strict as ours */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wunused-function"
 #include "lib/simplehash.h"
+#pragma GCC diagnostic pop
 
 /* Of relations of which anything is or was retired; in a context of its own. */
 static MemoryContext retired_context = NULL;

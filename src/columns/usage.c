@@ -36,9 +36,12 @@ void
 ig_usage_install(void)
 {
 	ig_usage_is_preloaded = process_shared_preload_libraries_in_progress;
-	if (IsBinaryUpgrade || !ig_usage_is_kept())
+	if (IsBinaryUpgrade)
 		return;
+	/* what is retired is asked for without a record, too */
 	ig_usage_hook_install();
+	if (!ig_usage_is_kept())
+		return;
 	ig_usage_worker_install();
 }
 

@@ -40,6 +40,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "columns/retired_use.h"
 #include "columns/usage_mark.h"
 #include "columns/usage_record.h"
 #include "platform/compat.h"
@@ -82,6 +83,7 @@ typedef struct Told
 	char		status;
 	bool		known;			/* the next five are valid */
 	bool		recorded;		/* uses of this relation are recorded at all */
+	bool		retired;		/* itself, or a column of it */
 	uint32		identity;
 	Bitmapset  *live;			/* columns that are not dropped */
 	Bitmapset  *stored;			/* of these, those that are not generated */
@@ -129,8 +131,16 @@ static UseClass epoch_class = CLASS_DIRECT;
 static IgUsageSlotRef epoch_slot;
 static TimestampTz last_statement = 0;
 
+/* Was any relation that this session has used retired? */
+static bool any_retired = false;
+
+/* Grows with each message that says that a relation has changed. */
+static uint64 relation_changes = 0;
+
 static bool ig_CheckPerms(IG_CHECK_PERMS_ARGS);
 static void note_query(List *permissions);
+static UseClass class_of(const IgRtePermissions *perms, UseClass use);
+static void judge_retired(List *permissions, UseClass use);
 static void begin_epoch(TimestampTz now);
 static bool is_told(const IgRtePermissions *perms, UseClass use);
 static void tell(const IgRtePermissions *perms, UseClass use, TimestampTz now);
@@ -200,14 +210,51 @@ note_query(List *permissions)
 	foreach(lc, permissions)
 	{
 		const IgRtePermissions *perms = (const IgRtePermissions *) lfirst(lc);
-		UseClass	this_use = use;
 
 		if (!ig_perms_is_relation(perms) || perms->relid < FirstNormalObjectId)
 			continue;
-		if (this_use == CLASS_DIRECT && OidIsValid(perms->checkAsUser))
-			this_use = CLASS_VIEW;
-		if (!is_told(perms, this_use))
-			tell(perms, this_use, now);
+		if (!is_told(perms, class_of(perms, use)))
+			tell(perms, class_of(perms, use), now);
+	}
+	if (unlikely(any_retired))
+		judge_retired(permissions, use);
+}
+
+/* A relation that is reached through a view is asked for by the view's owner. */
+static inline UseClass
+class_of(const IgRtePermissions *perms, UseClass use)
+{
+	return use == CLASS_DIRECT && OidIsValid(perms->checkAsUser) ? CLASS_VIEW : use;
+}
+
+/*
+ * What was used is written down by now, whether it may be used or not.
+ */
+static pg_noinline void
+judge_retired(List *permissions, UseClass use)
+{
+	ListCell   *lc;
+
+	if (use == CLASS_EXPLAINED || IsParallelWorker())
+		return;
+
+	foreach(lc, permissions)
+	{
+		const IgRtePermissions *perms = (const IgRtePermissions *) lfirst(lc);
+		const Told *entry;
+		bool		counts = use == CLASS_DIRECT;
+
+		if (!ig_perms_is_relation(perms) ||
+			(perms->requiredPerms & (USE_READS | USE_WRITES)) == 0)
+			continue;
+		entry = told_lookup(told, perms->relid);
+		if (entry == NULL || !entry->retired)
+			continue;
+		if (use == CLASS_COPIED)
+			counts = !is_all(perms->selectedCols, entry->live) &&
+				!is_all(perms->selectedCols, entry->stored);
+		ig_retired_use(perms->relid, perms->selectedCols, perms->insertedCols,
+					   perms->updatedCols, counts, use == CLASS_CHECKED);
 	}
 }
 
@@ -262,6 +309,10 @@ tell(const IgRtePermissions *perms, UseClass use, TimestampTz now)
 	if (IsParallelWorker() || !IsTransactionState() ||
 		(perms->requiredPerms & (USE_READS | USE_WRITES)) == 0)
 		return;
+
+	entry = remember(perms->relid);
+	if (!entry->known)
+		look_up(entry);
 	record = ig_usage_record();
 	if (record == NULL)
 		return;
@@ -271,10 +322,6 @@ tell(const IgRtePermissions *perms, UseClass use, TimestampTz now)
 		return;
 	}
 	ig_usage_worker_want(record, now);
-
-	entry = remember(perms->relid);
-	if (!entry->known)
-		look_up(entry);
 	if (!entry->recorded)
 		return;
 	if (entry->epoch != epoch)
@@ -326,6 +373,8 @@ look_up(Told *entry)
 	Bitmapset  *live = NULL;
 	Bitmapset  *stored = NULL;
 	uint32		identity = 0;
+	uint64		changes = relation_changes;
+	bool		any = false;
 	MemoryContext old;
 	int			natts = 0;
 
@@ -356,6 +405,8 @@ look_up(Told *entry)
 	}
 	MemoryContextSwitchTo(old);
 	if (natts > 0)
+		any = ig_retired_look_up(relid);
+	if (natts > 0 && ig_usage_record() != NULL)
 		identity = ig_usage_identity(relid);
 
 	bms_free(entry->live);
@@ -364,7 +415,9 @@ look_up(Told *entry)
 	entry->stored = stored;
 	entry->identity = identity;
 	entry->recorded = identity != 0;
-	entry->known = true;
+	entry->retired = any;
+	any_retired |= any;
+	entry->known = changes == relation_changes;
 	forget_uses(entry);
 }
 
@@ -497,6 +550,7 @@ relation_changed(Datum arg, Oid relid)
 	told_iterator it;
 	Told	   *entry;
 
+	relation_changes++;
 	if (told == NULL)
 		return;
 	if (OidIsValid(relid))

@@ -120,6 +120,8 @@ ig_label_classes_in(const char *label)
 	int			classes;
 
 	(void) split(label, &words, &malformed);
+	if (words == NULL)
+		return 0;
 	(void) ig_label_parse(words, &classes, &bad_word);
 	return classes;
 }
@@ -168,8 +170,8 @@ ig_label_columns(Oid relid)
 }
 
 /*
- * The retirement in a label, if there is one, and what stands before it.  The
- * words of a retirement stand nowhere else: a class is one word.
+ * The retirement in a label, if there is one, and what stands before it, if
+ * anything does.  The words of a retirement stand nowhere else: a class is one word.
  */
 static IgRetirement *
 split(const char *label, char **words, bool *malformed)
@@ -198,9 +200,7 @@ split(const char *label, char **words, bool *malformed)
 	end = pos;
 	while (end > label && scanner_isspace(end[-1]))
 		end--;
-	if (end > label)
-		end--;
-	*words = pnstrdup(label, end - label);
+	*words = end > label ? pnstrdup(label, end - label - 1) : NULL;
 	retirement = ig_retirement_parse(pos);
 	*malformed = retirement == NULL;
 	return retirement;
@@ -385,14 +385,13 @@ check_text(const ObjectAddress *object, const char *label, int *classes)
 
 	if (object->objectSubId != 0)
 	{
-		if (retirement == NULL || words[0] != '\0')
+		if (retirement == NULL || words != NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the security label of a column can only say that it is retired"),
 					 errhint("invariant_guard.retire_column() writes it.")));
 	}
-	else if ((retirement == NULL || words[0] != '\0') &&
-			 !ig_label_parse(words, classes, &bad_word))
+	else if (words != NULL && !ig_label_parse(words, classes, &bad_word))
 		ig_label_bad_class(bad_word);
 
 	if (retirement != NULL)
