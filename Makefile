@@ -154,6 +154,7 @@ OBJS = \
 	src/report/ledger_view.o \
 	src/report/predict.o \
 	src/report/protect.o \
+	src/report/retirements.o \
 	src/report/rules_view.o \
 	src/report/status.o
 

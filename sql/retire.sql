@@ -9,6 +9,7 @@ CREATE ROLE regress_retire_owner;
 CREATE ROLE regress_retire_other;
 GRANT ALL ON SCHEMA retire TO regress_retire_owner, regress_retire_other;
 
+CREATE TABLE never_published (a int, b int);
 CREATE TABLE users (id int PRIMARY KEY, gone text, nickname text, email text, city text);
 INSERT INTO users SELECT i, i, i, i, i FROM generate_series(1, 10) i;
 BEGIN;
@@ -303,7 +304,46 @@ SELECT * FROM doors('ALTER TABLE users DROP COLUMN nickname CASCADE');
 ALTER TABLE users DROP COLUMN nickname CASCADE;
 \set VERBOSITY terse
 DROP VIEW nicknames;
-RESET invariant_guard.retirement_period;
+
+-- the view: what depends on a column, and what holds it
+CREATE VIEW nicknames AS SELECT nickname FROM users;
+CREATE FUNCTION nick_of(int) RETURNS text LANGUAGE sql STABLE AS 'SELECT NICKNAME FROM users WHERE id = $1';
+CREATE FUNCTION sets_nick() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.nickname := lower(NEW.nickname); RETURN NEW; END';
+CREATE FUNCTION other_nick() RETURNS text LANGUAGE sql AS 'SELECT ''nickname_of users''';
+CREATE TRIGGER sets_nick BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION sets_nick();
+CREATE TRIGGER on_nick AFTER UPDATE OF nickname ON users FOR EACH ROW EXECUTE FUNCTION sets_nick();
+ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+CREATE POLICY by_nick ON users USING (nickname IS NOT NULL);
+CREATE POLICY by_city ON users USING (city IS NOT NULL);
+CREATE INDEX CONCURRENTLY users_nickname_city ON users (nickname, city);
+SET client_min_messages = error;
+CREATE PUBLICATION regress_retire_all FOR TABLE users;
+CREATE PUBLICATION regress_retire_some FOR TABLE never_published (a);
+RESET client_min_messages;
+SET invariant_guard.mode = off;
+ALTER TABLE users ADD COLUMN shout text GENERATED ALWAYS AS (upper(nickname)) STORED;
+ALTER TABLE users ADD CHECK (nickname <> '');
+RESET invariant_guard.mode;
+\x on
+SELECT rel, "column", retired_by, reason, block_writes, dependents, held_by FROM invariant_guard.retirements WHERE rel = 'users'::regclass;
+SELECT invariant_guard.retire_table('users', 'the whole');
+SELECT rel, "column", reason, dependents, held_by FROM invariant_guard.retirements WHERE rel = 'users'::regclass AND "column" IS NULL;
+SELECT invariant_guard.unretire_table('users');
+-- who has used it is not for everybody; that it is retired is
+SET ROLE regress_retire_other;
+SELECT rel, "column", reason, since <= now() AS past, read_by, written_by FROM invariant_guard.retirements WHERE rel = 'users'::regclass;
+RESET ROLE;
+\x off
+SET invariant_guard.mode = off;
+DROP PUBLICATION regress_retire_all;
+DROP VIEW nicknames;
+DROP POLICY by_nick ON users;
+DROP TRIGGER on_nick ON users;
+DROP TRIGGER sets_nick ON users;
+DROP FUNCTION nick_of, other_nick, sets_nick;
+ALTER TABLE users DROP COLUMN shout, DISABLE ROW LEVEL SECURITY;
+DROP INDEX users_nickname_city;
+RESET invariant_guard.mode;
 
 -- the label follows a rename and goes with the column
 SET invariant_guard.retirement_period = 0;
@@ -529,6 +569,7 @@ SELECT * FROM refers;
 
 SET client_min_messages = warning;
 SET invariant_guard.mode = off;
+DROP PUBLICATION regress_retire_some;
 DROP SCHEMA retire CASCADE;
 DROP SCHEMA retire_other CASCADE;
 DROP ROLE regress_retire_owner, regress_retire_other, "regress_retire "" by : role";

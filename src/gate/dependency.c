@@ -510,6 +510,26 @@ ig_function_suspects(const char *table, const char *column)
 	return suspects;
 }
 
+bool
+ig_function_names(Oid funcid, const char *word)
+{
+	Relation	pg_proc = table_open(ProcedureRelationId, AccessShareLock);
+	HeapTuple	tuple = get_catalog_object_by_oid(pg_proc, Anum_pg_proc_oid, funcid);
+	TupleDesc	desc = RelationGetDescr(pg_proc);
+	bool		result = false;
+
+	if (HeapTupleIsValid(tuple) &&
+		is_user_text((Form_pg_proc) GETSTRUCT(tuple), tuple, desc))
+	{
+		bool		isnull;
+		Datum		source = heap_getattr(tuple, Anum_pg_proc_prosrc, desc, &isnull);
+
+		result = !isnull && contains_word(TextDatumGetCString(source), word);
+	}
+	table_close(pg_proc, AccessShareLock);
+	return result;
+}
+
 /*
  * Is the function's body a text of the user's, unknown to the server until it
  * is called?  A parsed body (BEGIN ATOMIC) has real dependencies.

@@ -24,7 +24,6 @@
 #include "rules/rules.h"
 
 static void judge_too_early(const IgRule *rule, const IgChange *change, IgFindings *findings);
-static const char *why_clause(const IgVerdict *verdict);
 static void tell_use(IgFinding *finding, const char *what, const IgUse *use);
 static void tell_hold(IgFinding *finding, const IgVerdict *verdict);
 static char *object_literal(const IgRelation *rel);
@@ -53,7 +52,7 @@ judge_too_early(const IgRule *rule, const IgChange *change, IgFindings *findings
 	if (change->kind == IG_DROP_COLUMN)
 		what = psprintf("column \"%s\" of %s", ig_text_name(change->column), what);
 	finding = ig_finding_add(findings, rule, change, "cannot drop %s yet: %s", what,
-							 why_clause(&verdict));
+							 ig_retired_why(&verdict, true));
 	finding->level = Min(rule->level,
 						 ig_rule_effective_level(drop, drop->level, change->rel->classes));
 
@@ -73,8 +72,8 @@ judge_too_early(const IgRule *rule, const IgChange *change, IgFindings *findings
 							  "or at once, when it is certain that nothing uses it");
 }
 
-static const char *
-why_clause(const IgVerdict *verdict)
+const char *
+ig_retired_why(const IgVerdict *verdict, bool names)
 {
 	const IgUse *use = verdict->hold == IG_HOLD_WRITTEN ? &verdict->usage.written :
 		&verdict->usage.read;
@@ -83,13 +82,15 @@ why_clause(const IgVerdict *verdict)
 	{
 		case IG_HOLD_READ:
 		case IG_HOLD_WRITTEN:
+			if (!names)
+				return "it has been used since it was retired";
 			if (use->application == NULL || use->application[0] == '\0')
 				return psprintf("role \"%s\" has used it since it was retired",
 								ig_text_name(use->role ? use->role : ""));
 			return psprintf("application \"%s\" has used it since it was retired",
 							ig_text_name(use->application));
 		case IG_HOLD_GAP:
-			return "it was not observed all the time since it was retired";
+			return "its use was not recorded all the time since it was retired";
 		case IG_HOLD_UNOBSERVED:
 			return "nobody knows who uses it, since that is not recorded";
 		default:

@@ -11,6 +11,13 @@
 #include "postgres.h"
 
 #include "model/finding.h"
+#include "model/retirement.h"
+
+/*
+ * What keeps it from being dropped: a clause.  Without names it does not say
+ * who has used it.
+ */
+extern const char *ig_retired_why(const IgVerdict *verdict, bool names);
 
 /*
  * The call that retires what the change drops, as the first step of a hint.
