@@ -141,9 +141,10 @@ ig_allowance_hint_drop(IgFinding *finding, const IgChange *change)
 	StringInfoData items;
 
 	initStringInfo(&items);
-	if (is_to_retire(finding, change) && ig_retire_hint(finding, change))
+	if (is_to_retire(finding, change) &&
+		ig_retire_hint(finding, change, change->sql == NULL))
 	{
-		ig_allowance_hint_at_once(finding, change,
+		ig_allowance_hint_at_once(finding, change, change->sql == NULL ? "for this one" :
 								  "or at once, when it is certain that nothing uses it");
 		return;
 	}
@@ -213,15 +214,18 @@ collect_drop(StringInfo items, const IgFinding *finding, const IgChange *change)
 }
 
 /*
- * A finding about an index of what the statement does not name tells of the
- * index alone.
+ * Is retirement what the rule asks for?  A financial table is dropped by an
+ * allowance only.
  */
 static bool
 is_to_retire(const IgFinding *finding, const IgChange *change)
 {
-	if (change->kind != IG_DROP_COLUMN && change->kind != IG_DROP_TABLE)
+	int			sqlstate = finding->rule->sqlstate;
+
+	if (sqlstate != ERRCODE_IG_DROP_COLUMN && sqlstate != ERRCODE_IG_DROP_TABLE &&
+		sqlstate != ERRCODE_IG_DROP_COLUMN_INDEX)
 		return false;
-	if (change->sql == NULL && finding->rule->sqlstate == ERRCODE_IG_DROP_COLUMN_INDEX)
+	if (change->sql == NULL && sqlstate == ERRCODE_IG_DROP_COLUMN_INDEX)
 		return false;
 	return ig_retirement_of_change(change) == NULL;
 }

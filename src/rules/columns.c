@@ -136,9 +136,10 @@ object_literal(const IgRelation *rel)
 }
 
 bool
-ig_retire_hint(IgFinding *finding, const IgChange *change)
+ig_retire_hint(IgFinding *finding, const IgChange *change, bool comment)
 {
 	const IgRelation *rel = change->rel;
+	char	   *call;
 
 	/* explicit modes hold without the extension's functions too */
 	if (!OidIsValid(get_extension_oid("invariant_guard", true)))
@@ -149,11 +150,19 @@ ig_retire_hint(IgFinding *finding, const IgChange *change)
 		return false;
 
 	if (change->kind == IG_DROP_COLUMN)
-		ig_finding_hint(finding, "SELECT invariant_guard.retire_column(%s, %s, 'why');",
-						object_literal(rel), quote_literal_cstr(change->column));
+		call = psprintf("retire_column(%s, %s, 'why')", object_literal(rel),
+						quote_literal_cstr(change->column));
 	else
-		ig_finding_hint(finding, "SELECT invariant_guard.retire_table(%s, 'why');",
-						object_literal(rel));
+		call = psprintf("retire_table(%s, 'why')", object_literal(rel));
+
+	/* no line break in a name may end a comment */
+	if (comment)
+	{
+		ig_finding_hint(finding, "-- retire it first: SELECT invariant_guard.%s;",
+						ig_text_name(call));
+		return true;
+	}
+	ig_finding_hint(finding, "SELECT invariant_guard.%s;", call);
 	ig_finding_hint(finding,
 					"-- then drop it, when nothing has used it for %s: see the view invariant_guard.retirements",
 					GetConfigOptionByName("invariant_guard.retirement_period", NULL, false));

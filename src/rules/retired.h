@@ -20,9 +20,10 @@
 extern const char *ig_retired_why(const IgVerdict *verdict, bool names);
 
 /*
- * The call that retires what the change drops, as the first step of a hint.
- * False, and nothing is added, where that cannot be retired.
+ * The call that retires what the change drops, as the first step of a hint; in
+ * a comment where it goes with something else, whose hint may have been
+ * followed by then.  False, and nothing is added, where it cannot be retired.
  */
-extern bool ig_retire_hint(IgFinding *finding, const IgChange *change);
+extern bool ig_retire_hint(IgFinding *finding, const IgChange *change, bool comment);
 
 #endif							/* IG_RETIRED_H */
