@@ -166,7 +166,7 @@ REGRESS = gate settings labels status routes robust privileges lock_column lock_
 	rows_append_only retire
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap retire_and_drop
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)
