@@ -12,7 +12,8 @@
  *
  * All times are those of the first use in a minute (IG_USAGE_RESOLUTION) of
  * one session: a later use in the same minute of the same session does not
- * move them.  Two things start a session's minute anew: the relation's catalog
+ * move them.  (Where retirement_period is shorter than four minutes, the minute
+ * is a quarter of it.)  Two things start a session's minute anew: the relation's catalog
  * entry changes, as with SECURITY LABEL, so that a use after a label was
  * committed is always told; and another application name or role.
  *

@@ -142,6 +142,7 @@ static void note_query(List *permissions);
 static UseClass class_of(const IgRtePermissions *perms, UseClass use);
 static void judge_retired(List *permissions, UseClass use);
 static void begin_epoch(TimestampTz now);
+static TimestampTz resolution(void);
 static bool is_told(const IgRtePermissions *perms, UseClass use);
 static void tell(const IgRtePermissions *perms, UseClass use, TimestampTz now);
 static Told *remember(Oid relid);
@@ -263,13 +264,27 @@ begin_epoch(TimestampTz now)
 {
 	epoch++;
 	epoch_begin = now;
-	epoch_end = now + IG_USAGE_RESOLUTION * USECS_PER_SEC;
+	epoch_end = now + resolution();
 	epoch_application = application_name;
 	epoch_role = GetOuterUserId();
 	epoch_slot.generation = 0;
 	epoch_class = application_name != NULL &&
 		ig_pattern_list_match(ig_usage_ignore_applications, NULL, application_name) ?
 		CLASS_IGNORED : CLASS_DIRECT;
+}
+
+/*
+ * A minute; less where a minute could hide that somebody goes on, so that a
+ * short period can be tried.
+ */
+static TimestampTz
+resolution(void)
+{
+	TimestampTz most = (TimestampTz) IG_USAGE_RESOLUTION * USECS_PER_SEC;
+
+	if (ig_guc_retirement_period == 0)
+		return most;
+	return Min(most, (TimestampTz) ig_guc_retirement_period * USECS_PER_SEC / 4);
 }
 
 /*

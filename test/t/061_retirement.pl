@@ -134,6 +134,13 @@ $said = is_early($drop, 'application "importer" has used it since it was retired
 like($said, qr/It was last written on .* by application "importer" as role "regress_other"\./, 'who writes it is told');
 like($said, qr/last read on .* "mobile 3\.1"/, 'beside who reads it');
 
+# somebody who goes on holds it, however long that is
+for (1 .. 5)
+{
+	is(ask($client, 'EXECUTE old(2)'), 'n2', 'the old client still goes on');
+	sleep 1;
+}
+is_early($drop, 'application "mobile 3\.1" has used it since it was retired', 'used without end');
 wait_till_free(q{rel = 'users'::regclass});
 is_free($drop, 'quiet for the period');
 
