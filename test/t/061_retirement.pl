@@ -260,7 +260,7 @@ for my $way ('plain', 'custom', 'schema only')
 	is($status, 0, "$way: restore");
 	is($node->safe_psql($db, $all), $expected, "$way: since when, by whom and why is restored");
 	next if $way eq 'schema only';
-	like(said($drop, $db), qr/application "\w+" has used it since it was retired \(rule drop-too-early\)/,
+	like(said($drop, $db), qr/application "[^"]+" has used it since it was retired \(rule drop-too-early\)/,
 		"$way: but the restore itself has written the column");
 }
 
