@@ -113,6 +113,7 @@ OBJS = \
 	src/gate/script_overlay.o \
 	src/gate/script_proof.o \
 	src/gate/script_remedy.o \
+	src/gate/script_retire.o \
 	src/gate/script_review.o \
 	src/gate/script_source.o \
 	src/gate/session_guard.o \

@@ -250,6 +250,23 @@ SELECT * FROM doors('DROP TABLE users');
 SELECT invariant_guard.unretire_table('users');
 RESET invariant_guard.retirement_period;
 
+-- what a script retires first, check_ddl counts as the gate does
+CREATE FUNCTION scripts(script text) RETURNS text LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(statement || ' ' || coalesce(rule, level), ', ' ORDER BY statement), 'passes')
+	FROM invariant_guard.check_ddl(script, false) WHERE level = 'error' $$;
+SELECT scripts($$SELECT invariant_guard.retire_column('users', 'email', 'x'); ALTER TABLE users DROP COLUMN email$$);
+SELECT scripts($$SELECT invariant_guard.retire_table('users', 'x'); DROP TABLE users$$);
+SET invariant_guard.retirement_period = 0;
+SELECT scripts($$SELECT invariant_guard.retire_column('users', 'email', 'x', true); ALTER TABLE users DROP COLUMN email$$);
+SELECT scripts($$SELECT invariant_guard.retire_table('users', 'x'); DROP TABLE users$$);
+SELECT scripts($$SELECT invariant_guard.retire_column('users', 'email', 'x'); ALTER TABLE users DROP COLUMN city$$);
+SELECT scripts($$SELECT invariant_guard.unretire_column('users', 'nickname'); ALTER TABLE users DROP COLUMN nickname$$);
+SELECT scripts($$SECURITY LABEL FOR invariant_guard ON COLUMN users.nickname IS NULL; ALTER TABLE users DROP COLUMN nickname$$);
+SELECT scripts($$SECURITY LABEL FOR invariant_guard ON COLUMN users.email IS 'retired since 2020-02-28 00:00:00+00 by "x": y'; ALTER TABLE users DROP COLUMN email$$);
+SELECT scripts($$SECURITY LABEL FOR invariant_guard ON TABLE users IS 'retired since 2020-02-28 00:00:00+00 by "x": y'; DROP TABLE users$$);
+SELECT scripts($$BEGIN; SELECT invariant_guard.retire_column('users', 'email', 'x'); ROLLBACK; ALTER TABLE users DROP COLUMN email$$);
+RESET invariant_guard.retirement_period;
+
 -- an allowance for a drop is one for an early drop; so is a lower level
 BEGIN;
 SET LOCAL invariant_guard.reason = 't';
@@ -368,6 +385,13 @@ COMMIT;
 SELECT * FROM doors('ALTER TABLE users DROP COLUMN nickname');
 SELECT invariant_guard.retire_column('users', 'nickname', 'again');
 SELECT * FROM doors('ALTER TABLE users DROP COLUMN nickname');
+-- no name gets out of a comment
+ALTER TABLE users ADD COLUMN "a
+DROP TABLE users; --" int;
+\set VERBOSITY default
+ALTER TABLE users DROP COLUMN "a
+DROP TABLE users; --";
+\set VERBOSITY terse
 -- a column that is new in the transaction
 BEGIN;
 ALTER TABLE users ADD COLUMN fresh text;
@@ -502,6 +526,7 @@ INSERT INTO used (id) VALUES (6) RETURNING old;
 UPDATE used SET other = 'p' WHERE id = 4;
 DELETE FROM used WHERE id = 4;
 COPY used (id, old) TO stdout;
+COPY used TO stdout;
 COPY (SELECT other FROM used WHERE id = 1) TO stdout;
 MERGE INTO used u USING (SELECT 1 AS id) s ON u.id = s.id WHEN MATCHED THEN UPDATE SET old = 'm';
 MERGE INTO used u USING (SELECT 1 AS id) s ON u.id = s.id WHEN MATCHED THEN UPDATE SET other = 'm';

@@ -66,6 +66,7 @@ ig_script_effect_alter(const Node *parsetree)
 		case T_SecLabelStmt:
 		case T_SelectStmt:
 			label_relations(parsetree);
+			ig_script_retire(parsetree);
 			break;
 		case T_DropOwnedStmt:
 			confuse("it drops what a role owns");

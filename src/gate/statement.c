@@ -293,16 +293,19 @@ void
 ig_statement_judge(IgStatement *stmt)
 {
 	const IgRelationOverlay *overlay = ig_relation_overlay;
+	bool		(*retirements) (Oid, AttrNumber, IgRetirement **) = ig_retirement_overlay;
 	IgFindings	findings = {NIL};
 
 	/* one that runs is judged by what is, even inside the judging of a script */
 	ig_relation_overlay = NULL;
+	ig_retirement_overlay = NULL;
 	ig_names_note(stmt);
 	ig_discipline_judge_enum(stmt);
 	ig_statement_changes(stmt);
 	ig_statement_findings(stmt, &findings);
 	ig_discipline_judge(stmt, &findings);
 	ig_relation_overlay = overlay;
+	ig_retirement_overlay = retirements;
 
 	if (findings.list == NIL)
 		return;

@@ -23,6 +23,10 @@
 void		(*ig_usage_of_hook) (Oid relid, AttrNumber attnum, TimestampTz since,
 								 IgUsage *usage) = NULL;
 
+bool		(*ig_retirement_overlay) (Oid relid, AttrNumber attnum,
+									  IgRetirement **retirement) = NULL;
+
+static IgRetirement *own_retirement(Oid relid, AttrNumber attnum);
 static IgRetirement *retirement_of_table(Oid relid, Oid *bearer);
 static IgRetirement *retirement_of_column(Oid relid, AttrNumber attnum);
 static bool is_own_column(Oid relid, AttrNumber attnum);
@@ -50,13 +54,23 @@ ig_retirement_of_change(const IgChange *change)
 							change->kind == IG_DROP_COLUMN ? change->attnum : InvalidAttrNumber);
 }
 
+static IgRetirement *
+own_retirement(Oid relid, AttrNumber attnum)
+{
+	IgRetirement *retirement;
+
+	if (ig_retirement_overlay != NULL && ig_retirement_overlay(relid, attnum, &retirement))
+		return retirement;
+	return ig_label_retirement_of(relid, attnum);
+}
+
 /*
  * A partition is a part of the partitioned table above it.
  */
 static IgRetirement *
 retirement_of_table(Oid relid, Oid *bearer)
 {
-	IgRetirement *retirement = ig_label_retirement_of(relid, 0);
+	IgRetirement *retirement = own_retirement(relid, InvalidAttrNumber);
 	ListCell   *lc;
 
 	*bearer = relid;
@@ -66,7 +80,7 @@ retirement_of_table(Oid relid, Oid *bearer)
 	foreach(lc, get_partition_ancestors(relid))
 	{
 		*bearer = lfirst_oid(lc);
-		retirement = ig_label_retirement_of(*bearer, 0);
+		retirement = own_retirement(*bearer, InvalidAttrNumber);
 		if (retirement != NULL)
 			return retirement;
 	}
@@ -80,7 +94,7 @@ retirement_of_table(Oid relid, Oid *bearer)
 static IgRetirement *
 retirement_of_column(Oid relid, AttrNumber attnum)
 {
-	IgRetirement *retirement = ig_label_retirement_of(relid, attnum);
+	IgRetirement *retirement = own_retirement(relid, attnum);
 	char	   *name;
 	ListCell   *lc;
 

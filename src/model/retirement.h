@@ -47,6 +47,13 @@ typedef struct IgUsage
 extern void (*ig_usage_of_hook) (Oid relid, AttrNumber attnum, TimestampTz since,
 								 IgUsage *usage);
 
+/*
+ * What a script that is judged, and not run, says of a label: false if nothing.
+ * NULL but while one is judged.
+ */
+extern bool (*ig_retirement_overlay) (Oid relid, AttrNumber attnum,
+									  IgRetirement **retirement);
+
 /* What keeps something that is retired from being dropped. */
 typedef enum IgHold
 {

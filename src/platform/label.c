@@ -131,12 +131,19 @@ ig_label_retirement_of(Oid relid, AttrNumber attnum)
 {
 	ObjectAddress address;
 	char	   *label;
-	char	   *words;
-	bool		malformed;
 
 	ObjectAddressSubSet(address, RelationRelationId, relid, attnum);
 	label = GetSecurityLabel(&address, LABEL_PROVIDER);
-	return label == NULL ? NULL : split(label, &words, &malformed);
+	return label == NULL ? NULL : ig_label_retirement_in(label);
+}
+
+IgRetirement *
+ig_label_retirement_in(const char *label)
+{
+	char	   *words;
+	bool		malformed;
+
+	return split(label, &words, &malformed);
 }
 
 List *

@@ -45,6 +45,9 @@ extern int	ig_label_classes_of(Oid relid);
  */
 extern IgRetirement *ig_label_retirement_of(Oid relid, AttrNumber attnum);
 
+/* The retirement in the text of a label; NULL if there is none. */
+extern IgRetirement *ig_label_retirement_in(const char *label);
+
 /* The numbers of the table's columns that bear a label. */
 extern List *ig_label_columns(Oid relid);
 

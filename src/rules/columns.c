@@ -163,9 +163,12 @@ ig_retire_hint(IgFinding *finding, const IgChange *change, bool comment)
 		return true;
 	}
 	ig_finding_hint(finding, "SELECT invariant_guard.%s;", call);
-	ig_finding_hint(finding,
-					"-- then drop it, when nothing has used it for %s: see the view invariant_guard.retirements",
-					GetConfigOptionByName("invariant_guard.retirement_period", NULL, false));
+	if (ig_guc_retirement_period == 0)
+		ig_finding_hint(finding, "-- then drop it");
+	else
+		ig_finding_hint(finding,
+						"-- then drop it, when nothing has used it for %s: see the view invariant_guard.retirements",
+						GetConfigOptionByName("invariant_guard.retirement_period", NULL, false));
 	return true;
 }
 
