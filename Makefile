@@ -146,11 +146,13 @@ OBJS = \
 	src/rules/rules.o \
 	src/rules/table.o \
 	src/rules/truncate.o \
+	src/report/column_usage.o \
 	src/report/ledger_view.o \
 	src/report/predict.o \
 	src/report/protect.o \
 	src/report/rules_view.o \
-	src/report/status.o
+	src/report/status.o \
+	src/report/usage_exchange.o
 
 DATA_built = invariant_guard--$(ig_version).sql
 

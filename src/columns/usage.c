@@ -317,3 +317,15 @@ later_gap(TimestampTz since, TimestampTz gap_from, TimestampTz gap_to, const cha
 	}
 	return true;
 }
+
+void
+ig_usage_begin_anew(void)
+{
+	IgUsageRecord *record = ig_usage_record();
+
+	if (record == NULL)
+		return;
+	ig_usage_lock(true);
+	record->generation++;
+	ig_usage_unlock();
+}

@@ -127,7 +127,12 @@ static const char *epoch_application = NULL;
 static Oid	epoch_role = InvalidOid;
 static UseClass epoch_class = CLASS_DIRECT;
 static IgUsageSlotRef epoch_slot;
+static uint32 epoch_generation = 0;
 static TimestampTz last_statement = 0;
+
+/* Grows when every session has to tell everything anew. */
+static const volatile uint32 no_generation = 0;
+static const volatile uint32 *generation = &no_generation;
 
 static bool ig_CheckPerms(IG_CHECK_PERMS_ARGS);
 static void note_query(List *permissions);
@@ -179,6 +184,7 @@ note_query(List *permissions)
 		last_statement = now;
 	if (unlikely(now >= epoch_end || now < epoch_begin ||
 				 application_name != epoch_application ||
+				 *generation != epoch_generation ||
 				 GetOuterUserId() != epoch_role))
 		begin_epoch(now);
 
@@ -219,6 +225,7 @@ begin_epoch(TimestampTz now)
 	epoch_end = now + IG_USAGE_RESOLUTION * USECS_PER_SEC;
 	epoch_application = application_name;
 	epoch_role = GetOuterUserId();
+	epoch_generation = *generation;
 	epoch_slot.generation = 0;
 	epoch_class = application_name != NULL &&
 		ig_pattern_list_match(ig_usage_ignore_applications, NULL, application_name) ?
@@ -265,6 +272,11 @@ tell(const IgRtePermissions *perms, UseClass use, TimestampTz now)
 	record = ig_usage_record();
 	if (record == NULL)
 		return;
+	if (generation != &record->generation)
+	{
+		generation = &record->generation;
+		epoch_generation = *generation;
+	}
 	if (!ig_guc_track_columns)
 	{
 		note_gap(now);

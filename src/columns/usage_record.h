@@ -101,6 +101,7 @@ typedef struct IgUsageRecord
 	TimestampTz worker_wanted;	/* when one was last asked for */
 	TimestampTz saved_at;		/* the file holds what was known then */
 	TimestampTz pruned_at;
+	volatile uint32 generation; /* grows when all must be told anew */
 	uint64		changes;
 	uint64		saved_changes;
 	uint64		unrecorded;		/* uses that found no room */
