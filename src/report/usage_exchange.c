@@ -32,6 +32,7 @@
 #include "utils/timestamp.h"
 
 #include "columns/usage_record.h"
+#include "platform/compat.h"
 
 #define FORMAT_VERSION	1
 
