@@ -354,6 +354,11 @@ ig_usage_remove_database(IgUsageRecord *record, Oid database)
 		if (record->standbys[i].database == database)
 			record->standbys[i] = record->standbys[--record->nstandbys];
 	}
+	for (int i = record->ngaps - 1; i >= 0; i--)
+	{
+		if (record->gaps[i].database == database)
+			record->gaps[i] = record->gaps[--record->ngaps];
+	}
 	record->changes++;
 }
 
@@ -521,13 +526,15 @@ ig_usage_slot(IgUsageRecord *record, const char *application, Oid role,
 
 /*
  * A time that was not observed.  It lengthens one of the same kind that is still
- * going on.  Where there is no room the oldest is forgotten, and everything
+ * going on: what sessions tell of is told once a minute.  Where there is no room the oldest is forgotten, and everything
  * before it counts as not observed.
  */
 void
 ig_usage_gap(IgUsageRecord *record, Oid database, IgUsageGapKind kind,
 			 TimestampTz from, TimestampTz to)
 {
+	TimestampTz slack = kind == IG_GAP_FULL || kind == IG_GAP_OFF ?
+		IG_USAGE_RESOLUTION * USECS_PER_SEC : 0;
 	int			oldest = 0;
 
 	record->changes++;
@@ -536,7 +543,7 @@ ig_usage_gap(IgUsageRecord *record, Oid database, IgUsageGapKind kind,
 		IgUsageGap *gap = &record->gaps[i];
 
 		if (gap->database == database && gap->kind == kind && gap->from <= from &&
-			gap->to + IG_USAGE_RESOLUTION * USECS_PER_SEC >= from)
+			gap->to + slack >= from)
 		{
 			gap->to = Max(gap->to, to);
 			return;

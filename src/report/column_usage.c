@@ -42,6 +42,7 @@ static Datum witnesses(const IgColumnUse *use, bool *isnull);
 static char *witness_text(const IgUsageWitness *witness);
 static void put_period(ReturnSetInfo *rsinfo, const char *server, bool observed,
 					   TimestampTz from, TimestampTz to, const char *why);
+static List *add_text(List *list, const char *words);
 static List *dependents(Oid relid, AttrNumber attnum);
 static List *publications(Oid relid);
 static List *add_publications(List *found, List *pubids, Oid relid);
@@ -272,13 +273,26 @@ ig_sql_column_dependents(PG_FUNCTION_ARGS)
 	ListCell   *lc;
 
 	foreach(lc, list)
-	{
-		if (lfirst(lc) != NULL)
-			elements[count++] = CStringGetTextDatum((const char *) lfirst(lc));
-	}
+		elements[count++] = CStringGetTextDatum((const char *) lfirst(lc));
 	if (count == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_ARRAYTYPE_P(construct_array(elements, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+/* Once; one object may depend on a column in several ways.  NULL is gone. */
+static List *
+add_text(List *list, const char *words)
+{
+	ListCell   *lc;
+
+	if (words == NULL)
+		return list;
+	foreach(lc, list)
+	{
+		if (strcmp((const char *) lfirst(lc), words) == 0)
+			return list;
+	}
+	return lappend(list, unconstify(char *, words));
 }
 
 static List *
@@ -297,7 +311,11 @@ dependents(Oid relid, AttrNumber attnum)
 
 		/* a view's rule is the view; a default of its own is no user */
 		if (address->classId == RewriteRelationId)
-			ObjectAddressSet(*address, RelationRelationId, ig_object_relation(address));
+		{
+			Oid			view = ig_object_relation(address);
+
+			ObjectAddressSet(*address, RelationRelationId, view);
+		}
 		else if (address->classId == AttrDefaultRelationId)
 			*address = GetAttrDefaultColumnAddress(address->objectId);
 		if (address->classId == TypeRelationId ||
@@ -306,7 +324,7 @@ dependents(Oid relid, AttrNumber attnum)
 			(address->classId == RelationRelationId &&
 			 get_rel_relkind(address->objectId) == RELKIND_TOASTVALUE))
 			continue;
-		result = lappend(result, ig_describe(address));
+		result = add_text(result, ig_describe(address));
 	}
 	if (column != NULL)
 	{
