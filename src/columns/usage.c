@@ -61,6 +61,8 @@ ig_usage_gap_words(IgUsageGapKind kind)
 			return "the usage record was full (invariant_guard.usage_max_columns)";
 		case IG_GAP_OFF:
 			return "invariant_guard.track_columns was off in a session";
+		case IG_GAP_STANDBY:
+			return "this server was a standby, and saw nothing of its primary";
 	}
 	return "";					/* keep compiler quiet */
 }

@@ -26,6 +26,7 @@
 #include "access/sysattr.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
@@ -277,6 +278,8 @@ tell(const IgRtePermissions *perms, UseClass use, TimestampTz now)
 		generation = &record->generation;
 		epoch_generation = *generation;
 	}
+	if (unlikely(record->standby) && !RecoveryInProgress())
+		ig_usage_note_promotion(record, now);
 	if (!ig_guc_track_columns)
 	{
 		note_gap(now);

@@ -225,6 +225,21 @@ ig_usage_clear(IgUsageRecord *record)
 	record->since = GetCurrentTimestamp();
 }
 
+/*
+ * A server that was a standby has not seen what its primary did.
+ */
+void
+ig_usage_note_promotion(IgUsageRecord *record, TimestampTz now)
+{
+	ig_usage_lock(true);
+	if (record->standby)
+	{
+		record->standby = false;
+		ig_usage_gap(record, InvalidOid, IG_GAP_STANDBY, record->since, now);
+	}
+	ig_usage_unlock();
+}
+
 static uint32 *
 bucket_of(IgUsageRecord *record, const IgUsageKey *key)
 {

@@ -50,9 +50,10 @@ sub standby
 	$node->backup('base');
 	my $standby = PostgreSQL::Test::Cluster->new("standby_$how");
 	$standby->init_from_backup($node, 'base', has_streaming => 1);
-	$standby->append_conf('postgresql.conf', "cluster_name = 'replica-1'\n");
 	$standby->start;
 	$node->wait_for_catchup($standby);
+	$node->safe_psql('shop', 'SELECT invariant_guard.reset_column_usage()');
+	my $name = $standby->name;    # the node's cluster_name
 
 	# only the standby reads nickname
 	$standby->psql('shop', q{SELECT nickname FROM users LIMIT 1}, extra_params => [ '-U', 'reader', '-d', $standby->connstr('shop') . ' application_name=report' ]);
@@ -64,21 +65,21 @@ sub standby
 	like(column($standby, 'nickname'), qr/^by name\|report/, "$how: kept over a restart of the standby");
 
 	my $export = $standby->safe_psql('shop', 'SELECT invariant_guard.export_column_usage()');
-	like($export, qr/\A\{"usage": "window", "version": 1, .*"standby": "replica-1"/, "$how: exported");
+	like($export, qr/\A\{"usage": "window", "version": 1, .*"standby": "$name"/, "$how: exported");
 	my $merge = sub { my ($text) = @_; $text =~ s/'/''/g; return "SELECT invariant_guard.merge_column_usage(E'" . ($text =~ s/\\/\\\\/gr) . "')"; };
 	is($node->safe_psql('shop', $merge->($export)) > 0, 1, "$how: merged");
-	is(column($node, 'nickname'), 'by name|report (role reader, standby replica-1): read T', "$how: now the primary knows");
-	like($node->safe_psql('shop', $observed), qr/^standby replica-1\|t\|$/m, "$how: and what the standby observed");
-	is($node->safe_psql('shop', q{SELECT until > since FROM invariant_guard.usage_observation WHERE server = 'standby replica-1' AND observed}),
+	is(column($node, 'nickname'), "by name|report (role reader, standby $name): read T", "$how: now the primary knows");
+	like($node->safe_psql('shop', $observed), qr/^standby $name\|t\|$/m, "$how: and what the standby observed");
+	is($node->safe_psql('shop', qq{SELECT until > since FROM invariant_guard.usage_observation WHERE server = 'standby $name' AND observed}),
 		't', "$how: from when until when");
 
 	# twice is as once; an older export does not shorten the window
 	$node->safe_psql('shop', $merge->($export)) for 1 .. 2;
-	is(column($node, 'nickname'), 'by name|report (role reader, standby replica-1): read T', "$how: merged again");
-	my $until = $node->safe_psql('shop', q{SELECT until FROM invariant_guard.usage_observation WHERE server = 'standby replica-1' AND observed});
+	is(column($node, 'nickname'), "by name|report (role reader, standby $name): read T", "$how: merged again");
+	my $until = $node->safe_psql('shop', qq{SELECT until FROM invariant_guard.usage_observation WHERE server = 'standby $name' AND observed});
 	$node->safe_psql('shop', $merge->($standby->safe_psql('shop', 'SELECT invariant_guard.export_column_usage()')));
 	$node->safe_psql('shop', $merge->($export));
-	is($node->safe_psql('shop', qq{SELECT until > '$until' FROM invariant_guard.usage_observation WHERE server = 'standby replica-1' AND observed}),
+	is($node->safe_psql('shop', qq{SELECT until > '$until' FROM invariant_guard.usage_observation WHERE server = 'standby $name' AND observed}),
 		't', "$how: the newest window stays");
 
 	# what does not belong here
@@ -101,20 +102,24 @@ sub standby
 	$node->safe_psql('shop', 'SET invariant_guard.mode = off; DROP TABLE brief');
 	is($node->safe_psql('shop', $merge->($export)), $before - 2, "$how: a table that is gone is skipped");
 
-	is($node->safe_psql('shop', q{SELECT invariant_guard.forget_standby('replica-1'), invariant_guard.forget_standby('replica-1')}),
+	is($node->safe_psql('shop', qq{SELECT invariant_guard.forget_standby('$name'), invariant_guard.forget_standby('$name')}),
 		't|f', "$how: a standby that is forgotten");
-	unlike($node->safe_psql('shop', $observed), qr/replica-1/, "$how: is not expected any more");
-	like(column($node, 'nickname'), qr/replica-1/, "$how: what it has read stays");
+	unlike($node->safe_psql('shop', $observed), qr/$name/, "$how: is not expected any more");
+	like(column($node, 'nickname'), qr/$name/, "$how: what it has read stays");
 
 	# the primary's record survives, with what was merged
 	$node->restart;
-	like(column($node, 'nickname'), qr/replica-1/, "$how: after a restart");
+	like(column($node, 'nickname'), qr/$name/, "$how: after a restart");
 
 	# promoted, it goes on
 	$standby->promote;
 	$standby->safe_psql('shop', 'SELECT email FROM users LIMIT 1');
 	like(column($standby, 'email'), qr/^by name/, "$how: promoted");
 	like(column($standby, 'nickname'), qr/^by name/, "$how: with what it knew");
+	like($standby->safe_psql('shop', $observed), qr/^this server\|f\|this server was a standby/m,
+		"$how: but not what the old primary saw");
+	$standby->restart;
+	like(column($standby, 'nickname'), qr/^by name/, "$how: promoted, after a restart");
 	$standby->stop;
 	$node->stop;
 	return;
@@ -142,7 +147,7 @@ $node->safe_psql('shop', 'SELECT nickname FROM users LIMIT 1');
 $node->stop;
 
 # the size may change at a start
-$node->adjust_conf('postgresql.conf', 'invariant_guard.usage_max_columns', '400');
+$node->append_conf('postgresql.conf', 'invariant_guard.usage_max_columns = 400');
 $node->start;
 $node->safe_psql('shop', 'SELECT nickname FROM users LIMIT 1');
 is(column($node, 'nickname') =~ /^by name/, 1, 'larger after a restart');
@@ -178,7 +183,7 @@ shop($subscriber, 'shop');
 $subscriber->safe_psql('shop', 'DELETE FROM users');
 $node->safe_psql('source', 'CREATE PUBLICATION p FOR TABLE users');
 $subscriber->safe_psql('shop', 'SELECT invariant_guard.reset_column_usage()');
-$subscriber->safe_psql('shop', q{CREATE SUBSCRIPTION s CONNECTION '} . $node->connstr('source') . q{' PUBLICATION p});
+$subscriber->safe_psql('shop', q{CREATE SUBSCRIPTION s CONNECTION 'dbname=source host=} . $node->host . q{ port=} . $node->port . q{' PUBLICATION p});
 $subscriber->wait_for_subscription_sync($node, 's');
 $node->safe_psql('source', q{UPDATE users SET nickname = 'x' WHERE id = 1});
 $node->wait_for_catchup('s');
