@@ -130,6 +130,7 @@ static UseClass epoch_class = CLASS_DIRECT;
 static IgUsageSlotRef epoch_slot;
 static uint32 epoch_generation = 0;
 static TimestampTz last_statement = 0;
+static uint32 gap_noted = 0;
 
 /* Grows when every session has to tell everything anew. */
 static const volatile uint32 no_generation = 0;
@@ -146,7 +147,7 @@ static void forget_uses(Told *entry);
 static bool is_all(const Bitmapset *columns, const Bitmapset *live);
 static void write_down(IgUsageRecord *record, Told *entry, const IgRtePermissions *perms,
 					   UseClass use, bool all, TimestampTz now);
-static void note_gap(TimestampTz now);
+static void note_gap(List *permissions, TimestampTz now);
 static IgUsageSlotRef own_slot(IgUsageRecord *record, TimestampTz now);
 static void relation_changed(Datum arg, Oid relid);
 
@@ -188,6 +189,13 @@ note_query(List *permissions)
 				 *generation != epoch_generation ||
 				 GetOuterUserId() != epoch_role))
 		begin_epoch(now);
+
+	if (unlikely(!ig_guc_track_columns))
+	{
+		if (gap_noted != epoch)
+			note_gap(permissions, now);
+		return;
+	}
 
 	use = epoch_class;
 	if (unlikely(ig_usage_mark != IG_MARK_NONE))
@@ -247,7 +255,7 @@ is_told(const IgRtePermissions *perms, UseClass use)
 		return false;
 	if (!entry->recorded)
 		return true;
-	if (entry->epoch != epoch || !ig_guc_track_columns ||
+	if (entry->epoch != epoch ||
 		(perms->requiredPerms & (USE_READS | USE_WRITES) & ~entry->done[use]) != 0)
 		return false;
 	if (!bms_is_subset(perms->selectedCols, entry->read[use]) &&
@@ -280,11 +288,6 @@ tell(const IgRtePermissions *perms, UseClass use, TimestampTz now)
 	}
 	if (unlikely(record->standby) && !RecoveryInProgress())
 		ig_usage_note_promotion(record, now);
-	if (!ig_guc_track_columns)
-	{
-		note_gap(now);
-		return;
-	}
 	ig_usage_worker_want(record, now);
 
 	entry = remember(perms->relid);
@@ -461,15 +464,27 @@ write_down(IgUsageRecord *record, Told *entry, const IgRtePermissions *perms,
 	MemoryContextSwitchTo(old);
 }
 
-static void
-note_gap(TimestampTz now)
+/*
+ * The session is told to record nothing.  Queries of the catalogs alone hide
+ * nothing.
+ */
+static pg_noinline void
+note_gap(List *permissions, TimestampTz now)
 {
-	static uint32 noted = 0;
-	IgUsageRecord *record = ig_usage_record();
+	IgUsageRecord *record = NULL;
+	ListCell   *lc;
 
-	if (noted == epoch || record == NULL)
+	foreach(lc, permissions)
+	{
+		const IgRtePermissions *perms = (const IgRtePermissions *) lfirst(lc);
+
+		if (ig_perms_is_relation(perms) && perms->relid >= FirstNormalObjectId &&
+			!IsParallelWorker() && IsTransactionState())
+			record = ig_usage_record();
+	}
+	if (record == NULL)
 		return;
-	noted = epoch;
+	gap_noted = epoch;
 	ig_usage_lock(true);
 	ig_usage_gap(record, MyDatabaseId, IG_GAP_OFF, now,
 				 now + IG_USAGE_RESOLUTION * USECS_PER_SEC);

@@ -176,7 +176,7 @@ is($node->safe_psql('twin', q{SELECT t.since > s.since FROM invariant_guard.usag
 $node->stop;
 
 # What a subscription applies is no query.
-$node = start_node('publisher', "shared_preload_libraries = 'invariant_guard'\nwal_level = logical\n");
+$node = start_node('publisher', "shared_preload_libraries = 'invariant_guard'\nwal_level = logical\nmax_wal_senders = 4\n");
 shop($node, 'source');
 my $subscriber = start_node('subscriber', "shared_preload_libraries = 'invariant_guard'\n");
 shop($subscriber, 'shop');
