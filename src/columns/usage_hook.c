@@ -261,8 +261,9 @@ is_told(const IgRtePermissions *perms, UseClass use)
 	if (!bms_is_subset(perms->selectedCols, entry->read[use]) &&
 		(use != CLASS_DIRECT || !bms_equal(perms->selectedCols, entry->all)))
 		return false;
-	return bms_is_subset(perms->updatedCols, entry->written[use]) &&
-		bms_is_subset(perms->insertedCols, entry->written[use]);
+	return (perms->requiredPerms & USE_WRITES) == 0 ||
+		(bms_is_subset(perms->updatedCols, entry->written[use]) &&
+		 bms_is_subset(perms->insertedCols, entry->written[use]));
 }
 
 /*

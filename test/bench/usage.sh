@@ -93,7 +93,7 @@ hook()
 	local file
 	file=$(grep -H '^summary:\|^totals:' "$ig_work"/grind/* | sort -t ' ' -k 2 -n | tail -n 1 | cut -d : -f 1)
 	callgrind_annotate --inclusive=yes --threshold=100 "$file" |
-		awk '/:ig_CheckPerms/ { gsub(",", "", $1); print $1; exit }'
+		awk '/:ig_CheckPerms/ && !n { gsub(",", "", $1); n = $1 } END { print n + 0 }'
 }
 
 for setting in off on; do
