@@ -56,7 +56,7 @@ static void merge_witnesses(IgUsageRecord *record, const IgUsageKey *key, Jsonb 
 static char *text_of(JsonbContainer *object, const char *key);
 static TimestampTz time_of(JsonbContainer *object, const char *key);
 static Oid oid_of(JsonbContainer *object, const char *key);
-static void bad_line(int number, const char *detail) pg_attribute_noreturn();
+static void bad_line(int number, const char *detail);
 
 PG_FUNCTION_INFO_V1(ig_sql_export_column_usage);
 PG_FUNCTION_INFO_V1(ig_sql_merge_column_usage);
