@@ -229,18 +229,27 @@ ancestors_of(Oid relid)
 	return result;
 }
 
+/*
+ * Who asks first of a database in which nothing was used yet makes it known.
+ */
 TimestampTz
 ig_usage_observed_since(void)
 {
 	IgUsageRecord *record = ig_usage_record();
 	IgUsageKey	key = {MyDatabaseId, InvalidOid, 0};
-	const IgUsageEntry *entry;
+	IgUsageEntry *entry;
+	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz since = 0;
 
 	if (record == NULL)
 		return 0;
-	ig_usage_lock(false);
-	entry = ig_usage_find(record, &key);
+	ig_usage_lock(true);
+	entry = ig_usage_enter(record, &key);
+	if (entry != NULL && entry->first_seen == 0)
+	{
+		entry->first_seen = now;
+		record->changes++;
+	}
 	if (entry != NULL)
 		since = Max(entry->first_seen, record->since);
 	ig_usage_unlock();

@@ -27,6 +27,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
@@ -59,6 +60,9 @@ typedef enum UseClass
 } UseClass;
 
 #define CLASSES		(CLASS_IGNORED + 1)
+
+/* How many relations a session remembers. */
+#define MAX_TOLD	10000
 
 #define USE_READS	ACL_SELECT
 #define USE_WRITES	(ACL_INSERT | ACL_UPDATE | ACL_DELETE)
@@ -306,7 +310,8 @@ tell(const IgRtePermissions *perms, UseClass use, TimestampTz now)
 }
 
 /*
- * No pointer to an entry may be kept across this: the table may grow.
+ * No pointer to an entry may be kept across this: the table may grow.  A session
+ * that makes temporary tables all day long would let it grow for ever.
  */
 static Told *
 remember(Oid relid)
@@ -314,6 +319,11 @@ remember(Oid relid)
 	Told	   *entry;
 	bool		found;
 
+	if (told != NULL && told->members >= MAX_TOLD)
+	{
+		MemoryContextDelete(told_context);
+		told = NULL;
+	}
 	if (told == NULL)
 	{
 		told_context = AllocSetContextCreate(TopMemoryContext, "invariant_guard usage",
@@ -333,7 +343,8 @@ remember(Oid relid)
 }
 
 /*
- * Relations of the session alone, sequences and what is gone are not recorded.
+ * Relations of the session alone, sequences, our own views and what is gone are
+ * not recorded.
  * The catalog caches may come back to relation_changed() while they are asked,
  * so what they say is put into the entry at the end.
  */
@@ -353,7 +364,8 @@ look_up(Told *entry)
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
 
 		if (form->relpersistence != RELPERSISTENCE_TEMP &&
-			form->relkind != RELKIND_SEQUENCE && form->relkind != RELKIND_TOASTVALUE)
+			form->relkind != RELKIND_SEQUENCE && form->relkind != RELKIND_TOASTVALUE &&
+			form->relnamespace != get_namespace_oid("invariant_guard", true))
 			natts = form->relnatts;
 		ReleaseSysCache(tuple);
 	}

@@ -147,18 +147,21 @@ attach(void)
 
 /*
  * Without preloading, the memory may not be there to be had.  The query that
- * came here has nothing to do with that.
+ * came here has nothing to do with that, so it is tried again in a minute.
  */
 static IgUsageRecord *
 attach_safely(void)
 {
+	static TimestampTz failed_at = 0;
 	MemoryContext old = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	IgUsageRecord *volatile record = NULL;
+	TimestampTz now = GetCurrentTimestamp();
 
 	if (!IsTransactionState())
 		return attach();
-	if (IsInParallelMode())
+	if (IsInParallelMode() ||
+		(now >= failed_at && now - failed_at < IG_USAGE_RESOLUTION * USECS_PER_SEC))
 		return NULL;
 
 	BeginInternalSubTransaction(NULL);
@@ -173,6 +176,7 @@ attach_safely(void)
 		MemoryContextSwitchTo(old);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		failed_at = now;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
