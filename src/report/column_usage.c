@@ -12,12 +12,15 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/index.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_statistic_ext.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -43,6 +46,10 @@ static char *witness_text(const IgUsageWitness *witness);
 static void put_period(ReturnSetInfo *rsinfo, const char *server, bool observed,
 					   TimestampTz from, TimestampTz to, const char *why);
 static List *add_text(List *list, const char *words);
+static char *dependent(Oid relid, AttrNumber attnum, const ObjectAddress *found);
+static AttrNumber number_of_columns(Oid relid);
+static bool is_not_null(Oid constraint);
+static bool belongs_to(const ObjectAddress *address, Oid relid);
 static List *dependents(Oid relid, AttrNumber attnum);
 static List *publications(Oid relid);
 static List *add_publications(List *found, List *pubids, Oid relid);
@@ -300,31 +307,18 @@ dependents(Oid relid, AttrNumber attnum)
 {
 	char	   *table = get_rel_name(relid);
 	char	   *column = attnum != 0 ? get_attname(relid, attnum, true) : NULL;
+	AttrNumber	last = attnum;
 	List	   *result = NIL;
 	ListCell   *lc;
 
 	if (table == NULL || (attnum != 0 && column == NULL))
 		return NIL;
-	foreach(lc, ig_column_dependents(relid, attnum))
+	if (attnum == 0)
+		last = number_of_columns(relid);
+	for (AttrNumber i = attnum; i <= last; i++)
 	{
-		ObjectAddress *address = (ObjectAddress *) lfirst(lc);
-
-		/* a view's rule is the view; a default of its own is no user */
-		if (address->classId == RewriteRelationId)
-		{
-			Oid			view = ig_object_relation(address);
-
-			ObjectAddressSet(*address, RelationRelationId, view);
-		}
-		else if (address->classId == AttrDefaultRelationId)
-			*address = GetAttrDefaultColumnAddress(address->objectId);
-		if (address->classId == TypeRelationId ||
-			(address->classId == RelationRelationId && address->objectId == relid &&
-			 (address->objectSubId == attnum || address->objectSubId == 0)) ||
-			(address->classId == RelationRelationId &&
-			 get_rel_relkind(address->objectId) == RELKIND_TOASTVALUE))
-			continue;
-		result = add_text(result, ig_describe(address));
+		foreach(lc, ig_column_dependents(relid, i))
+			result = add_text(result, dependent(relid, attnum, (const ObjectAddress *) lfirst(lc)));
 	}
 	if (column != NULL)
 	{
@@ -334,6 +328,77 @@ dependents(Oid relid, AttrNumber attnum)
 	foreach(lc, ig_function_suspects(table, column))
 		result = lappend(result, psprintf("text of function %s", (char *) lfirst(lc)));
 	return list_concat(result, publications(relid));
+}
+
+/*
+ * The words for one that depends on the column, or with attnum 0 on any; NULL if
+ * it does not count: a default of the column's own, NOT NULL, and of the table as
+ * a whole what belongs to it.
+ */
+static char *
+dependent(Oid relid, AttrNumber attnum, const ObjectAddress *found)
+{
+	ObjectAddress address = *found;
+
+	if (address.classId == TypeRelationId ||
+		(address.classId == ConstraintRelationId && is_not_null(address.objectId)))
+		return NULL;
+
+	/* a view's rule is the view, and what generates a column that column */
+	if (address.classId == RewriteRelationId && ig_object_relation(found) != relid)
+		ObjectAddressSet(address, RelationRelationId, ig_object_relation(found));
+	else if (address.classId == AttrDefaultRelationId)
+		address = GetAttrDefaultColumnAddress(address.objectId);
+
+	if (address.classId == RelationRelationId && address.objectId == relid &&
+		(attnum == 0 || address.objectSubId == attnum || address.objectSubId == 0))
+		return NULL;
+	if (address.classId == RelationRelationId &&
+		get_rel_relkind(address.objectId) == RELKIND_TOASTVALUE)
+		return NULL;
+	if (attnum == 0 && belongs_to(&address, relid))
+		return NULL;
+	return ig_describe(&address);
+}
+
+static AttrNumber
+number_of_columns(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	AttrNumber	result;
+
+	if (!HeapTupleIsValid(tuple))
+		return 0;
+	result = ((Form_pg_class) GETSTRUCT(tuple))->relnatts;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+static bool
+is_not_null(Oid constraint)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(constraint));
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	result = ((Form_pg_constraint) GETSTRUCT(tuple))->contype == IG_CONSTRAINT_NOTNULL;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+static bool
+belongs_to(const ObjectAddress *address, Oid relid)
+{
+	char		relkind;
+
+	if (address->classId != RelationRelationId)
+		return address->classId == StatisticExtRelationId ||
+			ig_object_relation(address) == relid;
+	relkind = get_rel_relkind(address->objectId);
+	return relkind == RELKIND_SEQUENCE ||
+		((relkind == RELKIND_INDEX || relkind == RELKIND_PARTITIONED_INDEX) &&
+		 IndexGetRelation(address->objectId, true) == relid);
 }
 
 /*

@@ -82,6 +82,13 @@ sub standby
 	is($node->safe_psql('shop', qq{SELECT until > '$until' FROM invariant_guard.usage_observation WHERE server = 'standby $name' AND observed}),
 		't', "$how: the newest window stays");
 
+	# as README.md has it
+	my ($host, $port, $other) = ($node->host, $node->port, $standby->port);
+	my ($status, $out) = run_client([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', $host, '-p', $port, 'shop' ],
+		stdin => "\\set usage `psql -h $host -p $other -XAtc 'SELECT invariant_guard.export_column_usage()' shop`\n"
+		  . "SELECT invariant_guard.merge_column_usage(:'usage') > 0;\n");
+	is($out, "t\n", "$how: from one psql to the other");
+
 	# what does not belong here
 	my $bad = qr/is no part of an exported usage record/;
 	complaint($node, 'elsewhere', $merge->($export), $bad, "$how: another database");
