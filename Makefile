@@ -152,18 +152,20 @@ OBJS = \
 	src/rules/rules.o \
 	src/rules/table.o \
 	src/rules/truncate.o \
+	src/report/column_usage.o \
 	src/report/ledger_view.o \
 	src/report/predict.o \
 	src/report/protect.o \
 	src/report/retirements.o \
 	src/report/rules_view.o \
-	src/report/status.o
+	src/report/status.o \
+	src/report/usage_exchange.o
 
 DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule \
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule column_usage \
 	rows_append_only retire
 REGRESS_OPTS =
 

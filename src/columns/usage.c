@@ -64,6 +64,8 @@ ig_usage_gap_words(IgUsageGapKind kind)
 			return "the usage record was full (invariant_guard.usage_max_columns)";
 		case IG_GAP_OFF:
 			return "invariant_guard.track_columns was off in a session";
+		case IG_GAP_STANDBY:
+			return "this server was a standby, and saw nothing of its primary";
 	}
 	return "";					/* keep compiler quiet */
 }
@@ -230,18 +232,27 @@ ancestors_of(Oid relid)
 	return result;
 }
 
+/*
+ * Who asks first of a database in which nothing was used yet makes it known.
+ */
 TimestampTz
 ig_usage_observed_since(void)
 {
 	IgUsageRecord *record = ig_usage_record();
 	IgUsageKey	key = {MyDatabaseId, InvalidOid, 0};
-	const IgUsageEntry *entry;
+	IgUsageEntry *entry;
+	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz since = 0;
 
 	if (record == NULL)
 		return 0;
-	ig_usage_lock(false);
-	entry = ig_usage_find(record, &key);
+	ig_usage_lock(true);
+	entry = ig_usage_enter(record, &key);
+	if (entry != NULL && entry->first_seen == 0)
+	{
+		entry->first_seen = now;
+		record->changes++;
+	}
 	if (entry != NULL)
 		since = Max(entry->first_seen, record->since);
 	ig_usage_unlock();
@@ -319,4 +330,16 @@ later_gap(TimestampTz since, TimestampTz gap_from, TimestampTz gap_to, const cha
 		*why = gap_why;
 	}
 	return true;
+}
+
+void
+ig_usage_begin_anew(void)
+{
+	IgUsageRecord *record = ig_usage_record();
+
+	if (record == NULL)
+		return;
+	ig_usage_lock(true);
+	record->generation++;
+	ig_usage_unlock();
 }

@@ -140,4 +140,11 @@ extern TimestampTz ig_usage_observed_since(void);
 extern bool ig_usage_observed_whole(TimestampTz since, TimestampTz *from,
 									TimestampTz *to, const char **why);
 
+/*
+ * Each session tells its uses anew from now on, whether it has told them in
+ * this minute or not: what is recorded after this was done after it.  For the
+ * begin of a period in which nothing may be used.  Changes no entry.
+ */
+extern void ig_usage_begin_anew(void);
+
 #endif							/* IG_USAGE_H */

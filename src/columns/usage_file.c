@@ -15,13 +15,19 @@
  * started the server in between.  Without, the worker writes the last one when
  * no session that could add to the record is left.
  *
+ * A base backup takes the file along.  A standby that finds the record of a
+ * primary begins its own; one that is promoted keeps what it has seen, and the
+ * time in which another server was the primary is a gap.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "access/xlog.h"
 #include "catalog/pg_control.h"
 #include "common/controldata_utils.h"
 #include "common/file_perm.h"
@@ -53,6 +59,7 @@ typedef struct FileHead
 	pg_crc32c	head;			/* of what stands before this */
 } FileHead;
 
+static bool is_standby_to_be(void);
 static char *copy_record(IgUsageRecord *record, FileHead *head);
 static void finish_head(FileHead *head, bool final);
 static bool write_file(const char *body, const FileHead *head);
@@ -77,15 +84,22 @@ ig_usage_load(IgUsageRecord *record, bool at_server_start)
 {
 	FileHead	head;
 	char	   *body;
+	bool		was_standby;
 
 	ig_usage_clear(record);
+	record->standby = at_server_start ? is_standby_to_be() : RecoveryInProgress();
 	body = read_file(&head);
-	if (body != NULL)
+	was_standby = body != NULL && ((IgUsageRecord *) body)->standby;
+	if (body != NULL && (was_standby || !record->standby))
 	{
 		restore(record, body, &head);
 		note_downtime(record, &head, at_server_start);
-		pfree(body);
+		if (was_standby && !record->standby)
+			ig_usage_gap(record, InvalidOid, IG_GAP_STANDBY, record->since,
+						 GetCurrentTimestamp());
 	}
+	if (body != NULL)
+		pfree(body);
 
 	/* from here on the file that says "final" would be wrong */
 	body = copy_record(record, &head);
@@ -94,6 +108,17 @@ ig_usage_load(IgUsageRecord *record, bool at_server_start)
 		record->saved_at = head.alive_at;
 	pfree(body);
 	record->loaded = true;
+}
+
+/*
+ * The postmaster cannot ask whether the server is in recovery before it is.
+ */
+static bool
+is_standby_to_be(void)
+{
+	struct stat st;
+
+	return stat(STANDBY_SIGNAL_FILE, &st) == 0;
 }
 
 /*

@@ -26,6 +26,8 @@
 #include "access/sysattr.h"
 #include "access/transam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
@@ -59,6 +61,9 @@ typedef enum UseClass
 } UseClass;
 
 #define CLASSES		(CLASS_IGNORED + 1)
+
+/* How many relations a session remembers. */
+#define MAX_TOLD	10000
 
 #define USE_READS	ACL_SELECT
 #define USE_WRITES	(ACL_INSERT | ACL_UPDATE | ACL_DELETE)
@@ -129,7 +134,13 @@ static const char *epoch_application = NULL;
 static Oid	epoch_role = InvalidOid;
 static UseClass epoch_class = CLASS_DIRECT;
 static IgUsageSlotRef epoch_slot;
+static uint32 epoch_generation = 0;
 static TimestampTz last_statement = 0;
+static uint32 gap_noted = 0;
+
+/* Grows when every session has to tell everything anew. */
+static const volatile uint32 no_generation = 0;
+static const volatile uint32 *generation = &no_generation;
 
 /* Was any relation that this session has used retired? */
 static bool any_retired = false;
@@ -151,7 +162,7 @@ static void forget_uses(Told *entry);
 static bool is_all(const Bitmapset *columns, const Bitmapset *live);
 static void write_down(IgUsageRecord *record, Told *entry, const IgRtePermissions *perms,
 					   UseClass use, bool all, TimestampTz now);
-static void note_gap(TimestampTz now);
+static void note_gap(List *permissions, TimestampTz now);
 static IgUsageSlotRef own_slot(IgUsageRecord *record, TimestampTz now);
 static void relation_changed(Datum arg, Oid relid);
 
@@ -190,8 +201,16 @@ note_query(List *permissions)
 		last_statement = now;
 	if (unlikely(now >= epoch_end || now < epoch_begin ||
 				 application_name != epoch_application ||
+				 *generation != epoch_generation ||
 				 GetOuterUserId() != epoch_role))
 		begin_epoch(now);
+
+	if (unlikely(!ig_guc_track_columns))
+	{
+		if (gap_noted != epoch)
+			note_gap(permissions, now);
+		return;
+	}
 
 	use = epoch_class;
 	if (unlikely(ig_usage_mark != IG_MARK_NONE))
@@ -267,6 +286,7 @@ begin_epoch(TimestampTz now)
 	epoch_end = now + resolution();
 	epoch_application = application_name;
 	epoch_role = GetOuterUserId();
+	epoch_generation = *generation;
 	epoch_slot.generation = 0;
 	epoch_class = application_name != NULL &&
 		ig_pattern_list_match(ig_usage_ignore_applications, NULL, application_name) ?
@@ -301,14 +321,15 @@ is_told(const IgRtePermissions *perms, UseClass use)
 		return false;
 	if (!entry->recorded)
 		return true;
-	if (entry->epoch != epoch || !ig_guc_track_columns ||
+	if (entry->epoch != epoch ||
 		(perms->requiredPerms & (USE_READS | USE_WRITES) & ~entry->done[use]) != 0)
 		return false;
 	if (!bms_is_subset(perms->selectedCols, entry->read[use]) &&
 		(use != CLASS_DIRECT || !bms_equal(perms->selectedCols, entry->all)))
 		return false;
-	return bms_is_subset(perms->updatedCols, entry->written[use]) &&
-		bms_is_subset(perms->insertedCols, entry->written[use]);
+	return (perms->requiredPerms & USE_WRITES) == 0 ||
+		(bms_is_subset(perms->updatedCols, entry->written[use]) &&
+		 bms_is_subset(perms->insertedCols, entry->written[use]));
 }
 
 /*
@@ -331,11 +352,13 @@ tell(const IgRtePermissions *perms, UseClass use, TimestampTz now)
 	record = ig_usage_record();
 	if (record == NULL)
 		return;
-	if (!ig_guc_track_columns)
+	if (generation != &record->generation)
 	{
-		note_gap(now);
-		return;
+		generation = &record->generation;
+		epoch_generation = *generation;
 	}
+	if (unlikely(record->standby) && !RecoveryInProgress())
+		ig_usage_note_promotion(record, now);
 	ig_usage_worker_want(record, now);
 	if (!entry->recorded)
 		return;
@@ -349,7 +372,8 @@ tell(const IgRtePermissions *perms, UseClass use, TimestampTz now)
 }
 
 /*
- * No pointer to an entry may be kept across this: the table may grow.
+ * No pointer to an entry may be kept across this: the table may grow.  A session
+ * that makes temporary tables all day long would let it grow for ever.
  */
 static Told *
 remember(Oid relid)
@@ -357,6 +381,11 @@ remember(Oid relid)
 	Told	   *entry;
 	bool		found;
 
+	if (told != NULL && told->members >= MAX_TOLD)
+	{
+		MemoryContextDelete(told_context);
+		told = NULL;
+	}
 	if (told == NULL)
 	{
 		told_context = AllocSetContextCreate(TopMemoryContext, "invariant_guard usage",
@@ -376,7 +405,8 @@ remember(Oid relid)
 }
 
 /*
- * Relations of the session alone, sequences and what is gone are not recorded.
+ * Relations of the session alone, sequences, our own views and what is gone are
+ * not recorded.
  * The catalog caches may come back to relation_changed() while they are asked,
  * so what they say is put into the entry at the end.
  */
@@ -398,7 +428,8 @@ look_up(Told *entry)
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
 
 		if (form->relpersistence != RELPERSISTENCE_TEMP &&
-			form->relkind != RELKIND_SEQUENCE && form->relkind != RELKIND_TOASTVALUE)
+			form->relkind != RELKIND_SEQUENCE && form->relkind != RELKIND_TOASTVALUE &&
+			form->relnamespace != get_namespace_oid("invariant_guard", true))
 			natts = form->relnatts;
 		ReleaseSysCache(tuple);
 	}
@@ -514,15 +545,27 @@ write_down(IgUsageRecord *record, Told *entry, const IgRtePermissions *perms,
 	MemoryContextSwitchTo(old);
 }
 
-static void
-note_gap(TimestampTz now)
+/*
+ * The session is told to record nothing.  Queries of the catalogs alone hide
+ * nothing.
+ */
+static pg_noinline void
+note_gap(List *permissions, TimestampTz now)
 {
-	static uint32 noted = 0;
-	IgUsageRecord *record = ig_usage_record();
+	IgUsageRecord *record = NULL;
+	ListCell   *lc;
 
-	if (noted == epoch || record == NULL)
+	foreach(lc, permissions)
+	{
+		const IgRtePermissions *perms = (const IgRtePermissions *) lfirst(lc);
+
+		if (ig_perms_is_relation(perms) && perms->relid >= FirstNormalObjectId &&
+			!IsParallelWorker() && IsTransactionState())
+			record = ig_usage_record();
+	}
+	if (record == NULL)
 		return;
-	noted = epoch;
+	gap_noted = epoch;
 	ig_usage_lock(true);
 	ig_usage_gap(record, MyDatabaseId, IG_GAP_OFF, now,
 				 now + IG_USAGE_RESOLUTION * USECS_PER_SEC);

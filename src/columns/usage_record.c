@@ -147,18 +147,21 @@ attach(void)
 
 /*
  * Without preloading, the memory may not be there to be had.  The query that
- * came here has nothing to do with that.
+ * came here has nothing to do with that, so it is tried again in a minute.
  */
 static IgUsageRecord *
 attach_safely(void)
 {
+	static TimestampTz failed_at = 0;
 	MemoryContext old = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
 	IgUsageRecord *volatile record = NULL;
+	TimestampTz now = GetCurrentTimestamp();
 
 	if (!IsTransactionState())
 		return attach();
-	if (IsInParallelMode())
+	if (IsInParallelMode() ||
+		(now >= failed_at && now - failed_at < IG_USAGE_RESOLUTION * USECS_PER_SEC))
 		return NULL;
 
 	BeginInternalSubTransaction(NULL);
@@ -173,6 +176,7 @@ attach_safely(void)
 		MemoryContextSwitchTo(old);
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
+		failed_at = now;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(old);
@@ -223,6 +227,21 @@ ig_usage_clear(IgUsageRecord *record)
 	record->ngaps = record->nstandbys = 0;
 	record->unrecorded = 0;
 	record->since = GetCurrentTimestamp();
+}
+
+/*
+ * A server that was a standby has not seen what its primary did.
+ */
+void
+ig_usage_note_promotion(IgUsageRecord *record, TimestampTz now)
+{
+	ig_usage_lock(true);
+	if (record->standby)
+	{
+		record->standby = false;
+		ig_usage_gap(record, InvalidOid, IG_GAP_STANDBY, record->since, now);
+	}
+	ig_usage_unlock();
 }
 
 static uint32 *
@@ -353,6 +372,11 @@ ig_usage_remove_database(IgUsageRecord *record, Oid database)
 	{
 		if (record->standbys[i].database == database)
 			record->standbys[i] = record->standbys[--record->nstandbys];
+	}
+	for (int i = record->ngaps - 1; i >= 0; i--)
+	{
+		if (record->gaps[i].database == database)
+			record->gaps[i] = record->gaps[--record->ngaps];
 	}
 	record->changes++;
 }
@@ -521,13 +545,15 @@ ig_usage_slot(IgUsageRecord *record, const char *application, Oid role,
 
 /*
  * A time that was not observed.  It lengthens one of the same kind that is still
- * going on.  Where there is no room the oldest is forgotten, and everything
+ * going on: what sessions tell of is told once a minute.  Where there is no room the oldest is forgotten, and everything
  * before it counts as not observed.
  */
 void
 ig_usage_gap(IgUsageRecord *record, Oid database, IgUsageGapKind kind,
 			 TimestampTz from, TimestampTz to)
 {
+	TimestampTz slack = kind == IG_GAP_FULL || kind == IG_GAP_OFF ?
+		IG_USAGE_RESOLUTION * USECS_PER_SEC : 0;
 	int			oldest = 0;
 
 	record->changes++;
@@ -536,7 +562,7 @@ ig_usage_gap(IgUsageRecord *record, Oid database, IgUsageGapKind kind,
 		IgUsageGap *gap = &record->gaps[i];
 
 		if (gap->database == database && gap->kind == kind && gap->from <= from &&
-			gap->to + IG_USAGE_RESOLUTION * USECS_PER_SEC >= from)
+			gap->to + slack >= from)
 		{
 			gap->to = Max(gap->to, to);
 			return;

@@ -67,7 +67,8 @@ typedef enum IgUsageGapKind
 	IG_GAP_CRASHED,
 	IG_GAP_WITHOUT,				/* the server may have run without the library */
 	IG_GAP_FULL,
-	IG_GAP_OFF					/* track_columns was off */
+	IG_GAP_OFF,					/* track_columns was off */
+	IG_GAP_STANDBY				/* another server was the primary */
 } IgUsageGapKind;
 
 typedef struct IgUsageGap
@@ -97,10 +98,12 @@ typedef struct IgUsageRecord
 {
 	uint32		capacity;
 	bool		loaded;			/* what the file held is in it */
+	bool		standby;		/* it is the record of a standby */
 	bool		has_worker;
 	TimestampTz worker_wanted;	/* when one was last asked for */
 	TimestampTz saved_at;		/* the file holds what was known then */
 	TimestampTz pruned_at;
+	volatile uint32 generation; /* grows when all must be told anew */
 	uint64		changes;
 	uint64		saved_changes;
 	uint64		unrecorded;		/* uses that found no room */
@@ -139,6 +142,7 @@ extern IgUsageRecord *ig_usage_record(void);
 extern IgUsageRecord *ig_usage_record_at_start(void);
 extern void ig_usage_lock(bool exclusive);
 extern void ig_usage_unlock(void);
+extern void ig_usage_note_promotion(IgUsageRecord *record, TimestampTz now);
 extern void ig_usage_clear(IgUsageRecord *record);
 extern IgUsageEntry *ig_usage_find(IgUsageRecord *record, const IgUsageKey *key);
 extern IgUsageEntry *ig_usage_enter(IgUsageRecord *record, const IgUsageKey *key);

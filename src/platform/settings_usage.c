@@ -46,7 +46,8 @@ ig_settings_usage_init(void)
 	 * invariant_guard.usage_ignore_applications names applications whose
 	 * queries are no use of a column: they are recorded, but apart.  It is
 	 * compared with application_name, which every session may set; whoever
-	 * hides behind such a name hides only their own use.
+	 * hides behind such a name hides only their own use.  A session notices a
+	 * change within a minute.
 	 */
 	DefineCustomStringVariable("invariant_guard.usage_ignore_applications",
 							   "Names the applications whose queries are no use of a column.",

@@ -12,7 +12,6 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_authid.h"
@@ -23,16 +22,13 @@
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_seclabel.h"
 #include "catalog/pg_type.h"
-#include "commands/trigger.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "gate/statement.h"
 #include "model/retirement.h"
@@ -216,33 +212,18 @@ naming_functions(Oid relid, const char *column)
 }
 
 /*
- * A trigger's function need not name the table.  Of a table that somebody has
- * locked for himself alone nobody waits to hear.
+ * A trigger's function need not name the table.
  */
 static List *
 naming_triggers(Oid relid, const char *column)
 {
 	List	   *result = NIL;
-	Relation	rel;
+	ListCell   *lc;
 
-	if (column == NULL || !ConditionalLockRelationOid(relid, AccessShareLock))
-		return NIL;
-	rel = try_relation_open(relid, NoLock);
-	if (rel == NULL)
-	{
-		UnlockRelationOid(relid, AccessShareLock);
-		return NIL;
-	}
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-	{
-		const Trigger *trigger = &rel->trigdesc->triggers[i];
-
-		if (!trigger->tgisinternal && ig_function_names(trigger->tgfoid, column))
-			result = lappend(result, psprintf("trigger %s on table %s (the text of its function names it)",
-											  quote_identifier(trigger->tgname),
-											  RelationGetRelationName(rel)));
-	}
-	relation_close(rel, AccessShareLock);
+	foreach(lc, column != NULL ? ig_trigger_suspects(relid, column) : NIL)
+		result = lappend(result, psprintf("trigger %s on table %s (the text of its function names it)",
+										  quote_identifier((char *) lfirst(lc)),
+										  get_rel_name(relid)));
 	return result;
 }
 
