@@ -49,7 +49,7 @@ static bool is_foretold(Oid relid, Work work);
 static void judge_grown(const IgChange *change);
 static bool is_type_changing(char contype);
 static bool is_drop_foretold(const ObjectAddress *address, int classes);
-static bool has_passed_as_retired(const ObjectAddress *address);
+static const IgChange *passed_as_retired(const ObjectAddress *address);
 static void judge_retired(const IgChange *change);
 static bool is_truncate_foretold(const IgRelation *rel);
 static void judge_unpredicted(IgRelation *rel, Work work);
@@ -526,8 +526,13 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 	}
 	if (is_drop_foretold(&change.address, rel->classes))
 	{
-		if (has_passed_as_retired(&change.address))
+		const IgChange *passed = passed_as_retired(&change.address);
+
+		if (passed != NULL)
+		{
+			change.derived = passed->derived;
 			judge_retired(&change);
+		}
 		return;
 	}
 
@@ -537,8 +542,9 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 	ig_decide_change(&change);
 }
 
-static bool
-has_passed_as_retired(const ObjectAddress *address)
+/* The change by which the drop of an object passed because that is retired. */
+static const IgChange *
+passed_as_retired(const ObjectAddress *address)
 {
 	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
 	{
@@ -551,10 +557,10 @@ has_passed_as_retired(const ObjectAddress *address)
 			if (change->passed_as_retired &&
 				change->address.objectId == address->objectId &&
 				change->address.objectSubId == address->objectSubId)
-				return true;
+				return change;
 		}
 	}
-	return false;
+	return NULL;
 }
 
 /*

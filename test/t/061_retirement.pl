@@ -197,6 +197,7 @@ for my $case ([ 'used', 'EXECUTE old(3)', qr/application "mobile 3\.1" has used 
 	ask($client, 'COMMIT');
 	$dropper->{run}->pump until $dropper->{out} =~ /^dropped$/m;
 	like($dropper->{out}, $expected, "$name while the drop waited");
+	unlike($dropper->{out}, qr/does not name it/, "$name: and is told as what the statement names");
 	is($node->safe_psql('shop', 'SELECT count(nickname) > 0 FROM users'), 't', "$name: the column is there");
 	if ($sql)
 	{
