@@ -231,6 +231,7 @@ RESET ROLE;
 -- drops
 --
 -- not retired, retired too short a time ago, and without waiting
+ANALYZE users;
 \set VERBOSITY default
 ALTER TABLE users DROP COLUMN email;
 \set VERBOSITY terse
@@ -388,6 +389,7 @@ SELECT * FROM doors('ALTER TABLE users DROP COLUMN nickname');
 -- no name gets out of a comment
 ALTER TABLE users ADD COLUMN "a
 DROP TABLE users; --" int;
+ANALYZE users;
 \set VERBOSITY default
 ALTER TABLE users DROP COLUMN "a
 DROP TABLE users; --";

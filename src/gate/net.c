@@ -528,11 +528,9 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 	{
 		const IgChange *passed = passed_as_retired(&change.address);
 
+		change.derived = passed == NULL || passed->derived;
 		if (passed != NULL)
-		{
-			change.derived = passed->derived;
 			judge_retired(&change);
-		}
 		return;
 	}
 
