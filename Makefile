@@ -41,12 +41,22 @@ OBJS = \
 	src/platform/locks.o \
 	src/platform/owned.o \
 	src/platform/relation.o \
+	src/platform/retirement.o \
 	src/platform/settings.o \
+	src/platform/settings_usage.o \
 	src/platform/shared.o \
 	src/platform/text.o \
 	src/model/finding.o \
 	src/model/ledger.o \
+	src/model/retirement.o \
 	src/model/row_rule.o \
+	src/columns/retire.o \
+	src/columns/retired_use.o \
+	src/columns/usage.o \
+	src/columns/usage_file.o \
+	src/columns/usage_hook.o \
+	src/columns/usage_record.o \
+	src/columns/usage_worker.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
 	src/gate/change_column.o \
@@ -103,6 +113,7 @@ OBJS = \
 	src/gate/script_overlay.o \
 	src/gate/script_proof.o \
 	src/gate/script_remedy.o \
+	src/gate/script_retire.o \
 	src/gate/script_review.o \
 	src/gate/script_source.o \
 	src/gate/session_guard.o \
@@ -167,6 +178,7 @@ OBJS = \
 	src/rules/add_column.o \
 	src/rules/allowance.o \
 	src/rules/alter_column.o \
+	src/rules/columns.o \
 	src/rules/constraint.o \
 	src/rules/cure.o \
 	src/rules/discipline.o \
@@ -185,23 +197,26 @@ OBJS = \
 	src/rules/table.o \
 	src/rules/truncate.o \
 	src/report/check_rules.o \
+	src/report/column_usage.o \
 	src/report/ledger_view.o \
 	src/report/predict.o \
 	src/report/protect.o \
+	src/report/retirements.o \
 	src/report/row_rules.o \
 	src/report/rules_view.o \
 	src/report/status.o \
+	src/report/usage_exchange.o \
 	src/report/verify_rules.o
 
 DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule \
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule column_usage retire \
 	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit rows_reversal rows_retention rows_seal rows_soft_delete rows_soft_delete_tree rows_immutable_columns rows_frozen_rows rows_snapshot_columns rows_audit_columns rows_unique_active rows_loopholes
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order append_only_reversal append_only_seal append_only_attach soft_delete_children soft_delete_twice append_only_retention frozen_rows_waits immutable_columns_race unique_active_race
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order append_only_reversal append_only_seal append_only_attach soft_delete_children soft_delete_twice append_only_retention frozen_rows_waits immutable_columns_race unique_active_race retire_and_drop
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

@@ -2,10 +2,10 @@
 -- status and rules: what people can ask
 --
 
--- how the library was loaded, the login event trigger and the record of
--- findings differ by server
+-- how the library was loaded, the login event trigger and the two records
+-- differ by server
 SELECT layer, in_force FROM invariant_guard.status()
-WHERE layer NOT IN ('login event trigger', 'record of findings');
+WHERE layer NOT IN ('login event trigger', 'record of findings', 'usage record');
 SELECT in_force = (current_setting('server_version_num')::int >= 170000) AS login_as_expected
 FROM invariant_guard.status() WHERE layer = 'login event trigger';
 

@@ -9,6 +9,7 @@
  *	model/		the vocabulary: changes, impacts, findings
  *	rules/		the catalogue, one family a file
  *	gate/		a statement's way: hooks, changes, impacts, decision
+ *	columns/	who still uses which column
  *	rows/		trigger functions that hold row rules, and what declares them
  *	report/		views and functions for people
  *
@@ -19,6 +20,8 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "columns/retire.h"
+#include "columns/usage.h"
 #include "gate/decide.h"
 #include "gate/hooks.h"
 #include "gate/net.h"
@@ -52,7 +55,10 @@ _PG_init(void)
 
 	ig_settings_init(ig_rules_name_set());
 	ig_ledger_init();
+	ig_usage_init();
 	ig_shared_init();
+	ig_usage_install();
+	ig_retire_init();
 	ig_label_init();
 	ig_label_weakened_hook = ig_net_unprotect;
 	ig_decide_init();

@@ -38,6 +38,7 @@ static Oid	extension_oid = InvalidOid;
 static void namespace_changed(Datum arg, int cacheid, uint32 hashvalue);
 static bool is_extension_created(void);
 static bool is_ordinary_backend(void);
+static bool is_allowance_for(const IgAllowItem *item, const IgRule *rule);
 static bool allowance_matches(const IgAllowItem *item, const IgFinding *finding);
 static IgLevel level_in_force(const IgFinding *finding);
 static IgOutcome outcome_of(IgLevel level, IgMode mode);
@@ -217,6 +218,24 @@ ig_decide_change(const IgChange *change)
 }
 
 /*
+ * Of the rule itself, or of one that would have refused more.
+ */
+static bool
+is_allowance_for(const IgAllowItem *item, const IgRule *rule)
+{
+	const char *const *other = rule->allowed_as;
+
+	if (strcmp(item->rule, rule->name) == 0)
+		return true;
+	for (; other != NULL && *other != NULL; other++)
+	{
+		if (strcmp(item->rule, *other) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * An allowance names a rule and, where the finding has one, its object: by the
  * last parts of its qualified name, "table" or "schema.table" for a table and
  * "table.column" or "schema.table.column" for a column.
@@ -228,7 +247,7 @@ allowance_matches(const IgAllowItem *item, const IgFinding *finding)
 	int			nfull = 0;
 	int			least = 1;
 
-	if (strcmp(item->rule, finding->rule->name) != 0)
+	if (!is_allowance_for(item, finding->rule))
 		return false;
 
 	if (finding->schema)

@@ -44,6 +44,7 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "gate/statement.h"
 #include "gate/transaction.h"
@@ -508,6 +509,46 @@ ig_function_suspects(const char *table, const char *column)
 	}
 
 	systable_endscan(scan);
+	table_close(pg_proc, AccessShareLock);
+	return suspects;
+}
+
+/*
+ * Triggers of the table whose function's text contains the name of the column,
+ * which is how NEW.column is used: their names.  A guess like the above.
+ */
+List *
+ig_trigger_suspects(Oid relid, const char *column)
+{
+	List	   *suspects = NIL;
+	Relation	pg_proc = table_open(ProcedureRelationId, AccessShareLock);
+	Relation	pg_trigger = table_open(TriggerRelationId, AccessShareLock);
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_trigger_tgrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(pg_trigger, TriggerRelidNameIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_trigger form = (Form_pg_trigger) GETSTRUCT(tuple);
+		HeapTuple	proc = SearchSysCache1(PROCOID, ObjectIdGetDatum(form->tgfoid));
+
+		if (!HeapTupleIsValid(proc))
+			continue;
+		if (is_user_text((Form_pg_proc) GETSTRUCT(proc), proc, RelationGetDescr(pg_proc)))
+		{
+			bool		isnull;
+			Datum		source = SysCacheGetAttr(PROCOID, proc, Anum_pg_proc_prosrc, &isnull);
+
+			if (!isnull && contains_word(TextDatumGetCString(source), column))
+				suspects = lappend(suspects, pstrdup(NameStr(form->tgname)));
+		}
+		ReleaseSysCache(proc);
+	}
+	systable_endscan(scan);
+	table_close(pg_trigger, AccessShareLock);
 	table_close(pg_proc, AccessShareLock);
 	return suspects;
 }

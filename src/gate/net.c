@@ -49,6 +49,8 @@ static bool is_foretold(Oid relid, Work work);
 static void judge_grown(const IgChange *change);
 static bool is_type_changing(char contype);
 static bool is_drop_foretold(const ObjectAddress *address, int classes);
+static const IgChange *passed_as_retired(const ObjectAddress *address);
+static void judge_retired(const IgChange *change);
 static bool is_truncate_foretold(const IgRelation *rel);
 static void judge_unpredicted(IgRelation *rel, Work work);
 static AttrNumber first_key_column(HeapTuple tuple, TupleDesc desc);
@@ -513,10 +515,8 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 	else
 		return;
 
-	if (rel->is_new || ig_transaction_created(&change.address) ||
-		is_drop_foretold(&change.address, rel->classes))
+	if (rel->is_new || ig_transaction_created(&change.address))
 		return;
-
 	if (objsubid != 0)
 	{
 		change.attnum = objsubid;
@@ -524,10 +524,55 @@ ig_net_drop(Oid classid, Oid objid, int32 objsubid)
 		if (change.column == NULL)
 			return;
 	}
+	if (is_drop_foretold(&change.address, rel->classes))
+	{
+		const IgChange *passed = passed_as_retired(&change.address);
+
+		change.derived = passed == NULL || passed->derived;
+		if (passed != NULL)
+			judge_retired(&change);
+		return;
+	}
+
 	loosened = ig_change_loosened(&change);
 	if (loosened != NULL)
 		ig_decide_change(loosened);
 	ig_decide_change(&change);
+}
+
+/* The change by which the drop of an object passed because that is retired. */
+static const IgChange *
+passed_as_retired(const ObjectAddress *address)
+{
+	for (IgStatement *stmt = ig_statement_current; stmt != NULL; stmt = stmt->outer)
+	{
+		ListCell   *lc;
+
+		foreach(lc, stmt->changes)
+		{
+			const IgChange *change = (const IgChange *) lfirst(lc);
+
+			if (change->passed_as_retired &&
+				change->address.objectId == address->objectId &&
+				change->address.objectSubId == address->objectSubId)
+				return change;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * While the statement waited for its lock, others may have used what it drops,
+ * or have taken it out of retirement.
+ */
+static void
+judge_retired(const IgChange *change)
+{
+	IgFindings	findings = {NIL};
+
+	ig_rules_judge_retired(change, &findings);
+	if (findings.list != NIL)
+		ig_decide(&findings);
 }
 
 /*

@@ -25,6 +25,7 @@
 
 #include "gate/statement.h"
 #include "model/finding.h"
+#include "model/retirement.h"
 
 typedef enum IgTouchKind
 {
@@ -121,6 +122,7 @@ typedef struct IgScript
 	List	   *keys;			/* of IgScriptKey */
 	List	   *dropped;		/* of RangeVar: names of relations */
 	List	   *held;			/* of IgTableLock: by the present transaction */
+	List	   *retired;		/* of what script_retire.c keeps */
 	List	   *enum_values;	/* of IgTouch: name is the type */
 	char	   *confused;		/* from here on nothing can be told, because */
 	intptr_t	confused_at;
@@ -233,6 +235,10 @@ extern List *ig_script_rows_settle(List *rows, bool commit, MemoryContext memory
 /* script_discipline.c: what the transaction holds, and has added */
 extern void ig_script_discipline(IgStatement *stmt, bool refused, IgFindings *findings);
 extern void ig_script_note_enum_value(const AlterEnumStmt *alter);
+
+/* script_retire.c: true if the script has retired it, or taken that back */
+extern void ig_script_retire(const Node *parsetree);
+extern bool ig_script_retirement(Oid relid, AttrNumber attnum, IgRetirement **retirement);
 
 /* script_opaque.c: does the statement do what cannot be seen?  Says what. */
 extern const char *ig_script_opaque(const Node *parsetree);

@@ -66,6 +66,7 @@ ig_script_effect_alter(const Node *parsetree)
 		case T_SecLabelStmt:
 		case T_SelectStmt:
 			label_relations(parsetree);
+			ig_script_retire(parsetree);
 			break;
 		case T_DropOwnedStmt:
 			confuse("it drops what a role owns");
@@ -328,13 +329,12 @@ labellings(const Node *parsetree)
 	{
 		const SecLabelStmt *label = (const SecLabelStmt *) parsetree;
 		int			classes = 0;
-		char	   *bad_word;
 
 		if (label->provider == NULL || strcmp(label->provider, "invariant_guard") != 0 ||
 			(label->objtype != OBJECT_TABLE && label->objtype != OBJECT_FOREIGN_TABLE))
 			return NIL;
 		if (label->label != NULL)
-			ig_label_parse(label->label, &classes, &bad_word);
+			classes = ig_label_classes_in(label->label);
 		return add_labelling(NIL, (List *) label->object, classes, ~classes);
 	}
 	if (!IsA(parsetree, SelectStmt))

@@ -91,6 +91,7 @@ ig_script_activate(IgScript *script)
 {
 	ig_script = script;
 	ig_relation_overlay = script ? &overlay : NULL;
+	ig_retirement_overlay = script ? ig_script_retirement : NULL;
 }
 
 /*

@@ -13,6 +13,7 @@
 
 #include "gate/decide.h"
 #include "gate/statement.h"
+#include "model/retirement.h"
 #include "platform/compat.h"
 #include "rules/allowance.h"
 #include "rules/rules.h"
@@ -27,6 +28,7 @@ static IgStatement *event_statement = NULL;
 static SubTransactionId event_subid = InvalidSubTransactionId;
 
 static void forget_event(void);
+static bool passes_as_retired(const IgChange *change, const IgFindings *findings, int first);
 static bool is_told(const IgFinding *finding);
 
 /*
@@ -243,9 +245,29 @@ ig_statement_findings(const IgStatement *stmt, IgFindings *findings)
 		if (of_whole && told)
 			change->sql = NULL;
 		ig_rules_judge(change, findings);
+		change->passed_as_retired = passes_as_retired(change, findings, first);
 		for (int i = first; !of_whole && i < list_length(findings->list); i++)
 			told = told || is_told((const IgFinding *) list_nth(findings->list, i));
 	}
+}
+
+/*
+ * Has the change, whose findings begin at first, passed the rules for drops
+ * because what goes is retired, and nobody uses it?
+ */
+static bool
+passes_as_retired(const IgChange *change, const IgFindings *findings, int first)
+{
+	if ((change->kind != IG_DROP_COLUMN && change->kind != IG_DROP_TABLE) ||
+		ig_retirement_of_change(change) == NULL)
+		return false;
+
+	for (int i = first; i < list_length(findings->list); i++)
+	{
+		if (((const IgFinding *) list_nth(findings->list, i))->rule->family == IG_FAMILY_COLUMNS)
+			return false;
+	}
+	return true;
 }
 
 /* Will anybody hear of the finding, by the settings in force? */
@@ -271,16 +293,19 @@ void
 ig_statement_judge(IgStatement *stmt)
 {
 	const IgRelationOverlay *overlay = ig_relation_overlay;
+	bool		(*retirements) (Oid, AttrNumber, IgRetirement **) = ig_retirement_overlay;
 	IgFindings	findings = {NIL};
 
 	/* one that runs is judged by what is, even inside the judging of a script */
 	ig_relation_overlay = NULL;
+	ig_retirement_overlay = NULL;
 	ig_names_note(stmt);
 	ig_discipline_judge_enum(stmt);
 	ig_statement_changes(stmt);
 	ig_statement_findings(stmt, &findings);
 	ig_discipline_judge(stmt, &findings);
 	ig_relation_overlay = overlay;
+	ig_retirement_overlay = retirements;
 
 	if (findings.list == NIL)
 		return;

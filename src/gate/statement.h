@@ -167,6 +167,7 @@ extern List *ig_dependents_closure(List *addresses);
 extern Oid	ig_object_relation(const ObjectAddress *address);
 extern char *ig_describe(const ObjectAddress *address);
 extern List *ig_function_suspects(const char *table, const char *column);
+extern List *ig_trigger_suspects(Oid relid, const char *column);
 
 /* change_drop.c, change_drop_part.c: drops that other statements share.  The
  * changes in named need not be among the statement's. */

@@ -18,6 +18,7 @@
 #include "tcop/utility.h"
 #include "utils/memutils.h"
 
+#include "columns/usage_mark.h"
 #include "gate/decide.h"
 #include "gate/hooks.h"
 #include "gate/rows_changed.h"
@@ -33,6 +34,13 @@ static void ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString,
 							  ParamListInfo params, QueryEnvironment *queryEnv,
 							  DestReceiver *dest, QueryCompletion *qc);
 
+static inline void run(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+				ProcessUtilityContext context, ParamListInfo params,
+				QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc);
+static void run_marked(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+					   ProcessUtilityContext context, ParamListInfo params,
+					   QueryEnvironment *queryEnv, DestReceiver *dest,
+					   QueryCompletion *qc);
 static void run_copy(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 					 ProcessUtilityContext context, ParamListInfo params,
 					 QueryEnvironment *queryEnv, DestReceiver *dest,
@@ -121,6 +129,40 @@ static void
 ig_ProcessUtility(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
 				  ProcessUtilityContext context, ParamListInfo params,
 				  QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	if (unlikely(ig_usage_may_mark(pstmt->utilityStmt)))
+		run_marked(pstmt, queryString, readOnlyTree, context, params, queryEnv,
+				   dest, qc);
+	else
+		run(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+}
+
+/*
+ * The queries inside it are no use of a column, or another one.
+ */
+static pg_noinline void
+run_marked(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+		   ProcessUtilityContext context, ParamListInfo params,
+		   QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
+{
+	IgUsageMark outer = ig_usage_mark;
+
+	ig_usage_mark = ig_usage_mark_of(pstmt->utilityStmt);
+	PG_TRY();
+	{
+		run(pstmt, queryString, readOnlyTree, context, params, queryEnv, dest, qc);
+	}
+	PG_FINALLY();
+	{
+		ig_usage_mark = outer;
+	}
+	PG_END_TRY();
+}
+
+static inline void
+run(PlannedStmt *pstmt, const char *queryString, bool readOnlyTree,
+	ProcessUtilityContext context, ParamListInfo params,
+	QueryEnvironment *queryEnv, DestReceiver *dest, QueryCompletion *qc)
 {
 	if (ig_statement_is_judged(pstmt->utilityStmt))
 		run_watched(pstmt, queryString, readOnlyTree, context, params, queryEnv,

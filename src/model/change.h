@@ -243,6 +243,7 @@ typedef struct IgChange
 								 * no relation; columns of an old table too) */
 	bool		concurrently;
 	bool		derived;		/* reached by CASCADE, not named */
+	bool		passed_as_retired;	/* nothing but that let the drop pass */
 	bool		identity_lost;	/* the replica identity of a published table
 								 * goes along */
 	bool		in_use;			/* matview: populated; partition: has default;

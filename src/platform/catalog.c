@@ -13,6 +13,7 @@
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_attribute.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
@@ -21,6 +22,8 @@
 #include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -39,6 +42,31 @@ ig_relation_holds_rows(const IgRelation *rel)
 {
 	return rel->relkind == RELKIND_RELATION || rel->relkind == RELKIND_MATVIEW ||
 		rel->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
+bool
+ig_relation_never_held_rows(Oid relid)
+{
+	Relation	relation;
+	Form_pg_class form;
+	bool		result = false;
+
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	relation = try_relation_open(relid, NoLock);
+	if (relation != NULL)
+	{
+		form = relation->rd_rel;
+		result = form->relkind == RELKIND_RELATION &&
+			form->relpersistence == RELPERSISTENCE_PERMANENT &&
+			form->relam == HEAP_TABLE_AM_OID && !form->relhassubclass &&
+			form->relfilenode == relid &&
+			form->relpages == 0 && form->reltuples < 0 &&
+			RelationGetNumberOfBlocks(relation) == 0;
+		relation_close(relation, NoLock);
+	}
+	UnlockRelationOid(relid, AccessShareLock);
+	return result;
 }
 
 static Form_pg_class

@@ -15,6 +15,16 @@
 #include "platform/relation.h"
 
 extern bool ig_relation_holds_rows(const IgRelation *rel);
+
+/*
+ * Did the table never hold a row, not even one that is gone?  Sure when true:
+ * no page was ever written, since no VACUUM or ANALYZE has been there that
+ * could have cut off empty ones, and the file is the one it was created with,
+ * so it was not truncated or rewritten.  (But pg_upgrade forgets about VACUUM
+ * and ANALYZE: then it is only sure that it holds none.)  Takes no lock that it
+ * would have to wait for.
+ */
+extern bool ig_relation_never_held_rows(Oid relid);
 extern Oid	ig_relation_access_method(Oid relid);
 extern Oid	ig_relation_owner(Oid relid);
 extern bool ig_relation_is_populated(Oid relid);

@@ -359,12 +359,18 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
 
 /*
  * 16 moved what a query may do with a column from the range table's entry to a
- * struct of its own.
+ * struct of its own, of which there is a list beside the range table.
  */
 #if PG_VERSION_NUM >= 160000
 #define ig_rte_permissions(query, rte)	getRTEPermissionInfo((query)->rteperminfos, rte)
 #define IgRtePermissions				RTEPermissionInfo
+#define IG_CHECK_PERMS_ARGS		List *range_table, List *permissions, bool ereport_on_violation
+#define IG_CHECK_PERMS_PASS		range_table, permissions, ereport_on_violation
+#define ig_perms_is_relation(rte)	true
 #else
+#define IG_CHECK_PERMS_ARGS		List *permissions, bool ereport_on_violation
+#define IG_CHECK_PERMS_PASS		permissions, ereport_on_violation
+#define ig_perms_is_relation(rte)	((rte)->rtekind == RTE_RELATION)
 #define ig_rte_permissions(query, rte)	(rte)
 #define IgRtePermissions				RangeTblEntry
 #endif

@@ -12,6 +12,7 @@
  *	O  the running version of the application breaks
  *	W  data is wiped
  *	F  financial or protected tables
+ *	C  life of columns and tables
  *	T  discipline of transactions and sessions
  *	Z  freeze and environment
  *	G  the guard itself
@@ -23,7 +24,7 @@
  *	R  declaration of row rules
  *	9  what could not be judged
  *
- * C, H, B, X, K and N are kept for the families to come.
+ * H, B, X, K and N are kept for the families to come.
  *
  *-------------------------------------------------------------------------
  */
@@ -115,6 +116,11 @@
 #define ERRCODE_IG_FINANCIAL_DISABLE_RLS		IG_SQLSTATE('F', '1', '0')
 #define ERRCODE_IG_FINANCIAL_OWNER				IG_SQLSTATE('F', '1', '1')
 #define ERRCODE_IG_FINANCIAL_GRANT_PUBLIC		IG_SQLSTATE('F', '1', '2')
+
+/* C: life of columns and tables */
+#define ERRCODE_IG_DROP_TOO_EARLY				IG_SQLSTATE('C', '0', '1')
+#define ERRCODE_IG_RETIRED_USE					IG_SQLSTATE('C', '0', '2')
+#define ERRCODE_IG_RETIRED_WRITE				IG_SQLSTATE('C', '0', '3')
 
 /* T: discipline of transactions and sessions */
 #define ERRCODE_IG_LOCK_TIMEOUT_MISSING			IG_SQLSTATE('T', '0', '1')

@@ -19,6 +19,7 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "datatype/timestamp.h"
 #include "parser/scansup.h"
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
@@ -26,6 +27,7 @@
 #include "platform/compat.h"
 #include "platform/freeze.h"
 #include "platform/settings.h"
+#include "platform/text.h"
 
 int			ig_guc_mode = IG_MODE_AUTO;
 int			ig_guc_environment = IG_ENVIRONMENT_PRODUCTION;
@@ -34,6 +36,8 @@ bool		ig_guc_exempt_empty_tables = false;
 int			ig_guc_exempt_smaller_than = 0;
 int			ig_guc_ddl_lock_timeout = 5000;
 int			ig_guc_max_rows_while_locked = 1000;
+int			ig_guc_retirement_period = 7 * SECS_PER_DAY;
+int			ig_guc_retired_column_use = IG_RETIRED_USE_RECORD;
 char	   *ig_guc_reason = NULL;
 
 const IgPatternList *ig_financial_tables = NULL;
@@ -79,9 +83,17 @@ static const struct config_enum_entry message_style_options[] = {
 	{NULL, 0, false}
 };
 
+static const struct config_enum_entry retired_use_options[] = {
+	{"record", IG_RETIRED_USE_RECORD, false},
+	{"warn", IG_RETIRED_USE_WARN, false},
+	{"error", IG_RETIRED_USE_ERROR, false},
+	{NULL, 0, false}
+};
+
 static void define_gate_settings(void);
 static void define_table_settings(void);
 static void define_lock_settings(void);
+static void define_retirement_settings(void);
 static void define_session_settings(void);
 static void define_pattern_setting(const char *name, const char *short_desc,
 								   const char *long_desc, char **value,
@@ -98,7 +110,6 @@ static void assign_schema_freeze(const char *newval, void *extra);
 static bool check_reason(char **newval, void **extra, GucSource source);
 static bool check_allow(char **newval, void **extra, GucSource source);
 static void assign_allow(const char *newval, void *extra);
-static bool is_blank(const char *value);
 static bool is_of_session(const char *name, GucSource source);
 
 /*
@@ -113,7 +124,9 @@ ig_settings_init(const IgNameSet *names)
 	define_gate_settings();
 	define_table_settings();
 	define_lock_settings();
+	define_retirement_settings();
 	define_session_settings();
+	ig_settings_usage_init();
 
 	MarkGUCPrefixReserved("invariant_guard");
 }
@@ -427,6 +440,48 @@ define_lock_settings(void)
 }
 
 /*
+ * What is retired: see model/retirement.h.
+ */
+static void
+define_retirement_settings(void)
+{
+	/*
+	 * invariant_guard.retirement_period is how long nobody may have used a
+	 * retired column or table before it can be dropped; 0 does not wait.
+	 * Whoever may set it may also give a retirement a time that has passed.
+	 */
+	DefineCustomIntVariable("invariant_guard.retirement_period",
+							"Sets how long a retired column or table must not have been used before it can be dropped.",
+							"0 lets it be dropped as soon as it is retired.",
+							&ig_guc_retirement_period,
+							7 * SECS_PER_DAY,
+							0,
+							INT_MAX,
+							PGC_SUSET,
+							GUC_UNIT_S,
+							NULL,
+							NULL,
+							NULL);
+
+	/*
+	 * invariant_guard.retired_column_use is for test and staging: there each
+	 * statement that names a retired column can get a warning, or fail, before
+	 * it meets a database from which the column is gone.
+	 */
+	DefineCustomEnumVariable("invariant_guard.retired_column_use",
+							 "Sets what happens to a statement that uses a retired column or table.",
+							 "record only records it, as every use; warn warns, error fails.",
+							 &ig_guc_retired_column_use,
+							 IG_RETIRED_USE_RECORD,
+							 retired_use_options,
+							 PGC_SUSET,
+							 0,
+							 NULL,
+							 NULL,
+							 NULL);
+}
+
+/*
  * The escape hatch, which only a running session opens.
  */
 static void
@@ -550,7 +605,7 @@ check_reason(char **newval, void **extra, GucSource source)
 	if (!is_of_session("invariant_guard.reason", source))
 		return false;
 
-	if (is_blank(*newval))
+	if (ig_is_blank(*newval))
 	{
 		GUC_check_errdetail("A reason must not be blank.");
 		return false;
@@ -565,7 +620,7 @@ check_reason(char **newval, void **extra, GucSource source)
 static bool
 check_allow(char **newval, void **extra, GucSource source)
 {
-	if (!is_blank(*newval))
+	if (!ig_is_blank(*newval))
 	{
 		if (!is_of_session("invariant_guard.allow", source))
 			return false;
@@ -590,14 +645,6 @@ assign_allow(const char *newval, void *extra)
 	ig_allow_generation++;
 	if (IsTransactionState() && ig_allow_set_subid == InvalidSubTransactionId)
 		ig_allow_set_subid = GetCurrentSubTransactionId();
-}
-
-static bool
-is_blank(const char *value)
-{
-	while (scanner_isspace(*value))
-		value++;
-	return *value == '\0';
 }
 
 /*

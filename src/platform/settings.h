@@ -37,6 +37,14 @@ typedef enum IgMessageStyle
 	IG_MESSAGE_FULL				/* DETAIL and HINT in the message itself */
 } IgMessageStyle;
 
+/* What happens to a statement that names a retired column. */
+typedef enum IgRetiredUse
+{
+	IG_RETIRED_USE_RECORD,
+	IG_RETIRED_USE_WARN,
+	IG_RETIRED_USE_ERROR
+} IgRetiredUse;
+
 /* How grave a finding is; the order is used for comparison. */
 typedef enum IgLevel
 {
@@ -65,12 +73,18 @@ extern bool ig_guc_exempt_empty_tables;
 extern int	ig_guc_exempt_smaller_than; /* kB; 0 = no exemption */
 extern int	ig_guc_ddl_lock_timeout;	/* ms; 0 = off */
 extern int	ig_guc_max_rows_while_locked;	/* -1 = off */
+extern int	ig_guc_retirement_period;	/* s; 0 = no waiting */
+extern int	ig_guc_retired_column_use;	/* IG_RETIRED_USE_... */
 extern char *ig_guc_reason;
+extern bool ig_guc_track_columns;
+extern int	ig_guc_usage_max_columns;
+extern int	ig_guc_usage_flush_interval;	/* s */
 
 /* Parsed values; never NULL once ig_settings_init has run. */
 extern const IgPatternList *ig_financial_tables;
 extern const IgPatternList *ig_protected_tables;
 extern const IgPatternList *ig_protected_databases;
+extern const IgPatternList *ig_usage_ignore_applications;
 
 /*
  * allow: what the session permits itself.  The list is immutable; which items
@@ -89,6 +103,9 @@ extern uint64 ig_allow_generation;
 extern SubTransactionId ig_allow_set_subid;
 
 extern void ig_settings_init(const IgNameSet *names);
+
+/* settings_usage.c; ig_settings_init calls it. */
+extern void ig_settings_usage_init(void);
 
 /*
  * Was a level set for the rule?  Looks for the rule's own name first, then

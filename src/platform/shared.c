@@ -44,10 +44,23 @@ static void make(void *memory);
 void
 ig_shared_add(IgSharedPart *part)
 {
-	snprintf(part->full_name, sizeof(part->full_name), "invariant_guard %s %s %zu",
-			 part->name, IG_VERSION, part->size);
 	part->next = parts;
 	parts = part;
+	ig_shared_resize(part, part->size);
+}
+
+void
+ig_shared_resize(IgSharedPart *part, Size size)
+{
+	part->size = size;
+	snprintf(part->full_name, sizeof(part->full_name), "invariant_guard %s %s %zu",
+			 part->name, IG_VERSION, part->size);
+}
+
+bool
+ig_shared_is_ready(const IgSharedPart *part)
+{
+	return part->head != NULL;
 }
 
 void

@@ -36,6 +36,12 @@ typedef struct IgSharedPart
 extern void ig_shared_add(IgSharedPart *part);
 extern void ig_shared_init(void);
 
+/* Another size; before its memory is there. */
+extern void ig_shared_resize(IgSharedPart *part, Size size);
+
+/* Does this process have its memory? */
+extern bool ig_shared_is_ready(const IgSharedPart *part);
+
 /* Can this server have it, loaded as it is? */
 extern bool ig_shared_is_possible(void);
 

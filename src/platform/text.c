@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "parser/scansup.h"
 #include "mb/pg_wchar.h"
 
 #include "platform/text.h"
@@ -115,4 +116,12 @@ ig_text_lock(LOCKMODE lock)
 		default:
 			return "no";
 	}
+}
+
+bool
+ig_is_blank(const char *value)
+{
+	while (scanner_isspace(*value))
+		value++;
+	return *value == '\0';
 }

@@ -19,6 +19,9 @@ extern char *ig_text_name(const char *name);
 /* '"a", "b" and 3 more', of a List of char *. */
 extern char *ig_text_list(List *names, int at_most);
 
+/* Nothing but white space? */
+extern bool ig_is_blank(const char *value);
+
 /* "ACCESS EXCLUSIVE" */
 extern const char *ig_text_lock(LOCKMODE lock);
 

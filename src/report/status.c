@@ -29,8 +29,10 @@
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "utils/varlena.h"
 
+#include "columns/usage_record.h"
 #include "gate/decide.h"
 #include "gate/hooks.h"
 #include "model/ledger.h"
@@ -77,6 +79,7 @@ static void put_login_row(ReturnSetInfo *rsinfo);
 static void put_session_row(ReturnSetInfo *rsinfo);
 static void put_mode_row(ReturnSetInfo *rsinfo);
 static void put_ledger_row(ReturnSetInfo *rsinfo);
+static void put_usage_row(ReturnSetInfo *rsinfo);
 static LoadedBy how_loaded(void);
 static bool is_preloaded(char **statement);
 static bool is_loaded_by_login(void);
@@ -107,6 +110,7 @@ ig_sql_status(PG_FUNCTION_ARGS)
 	put_session_row(rsinfo);
 	put_mode_row(rsinfo);
 	put_ledger_row(rsinfo);
+	put_usage_row(rsinfo);
 
 	return (Datum) 0;
 }
@@ -361,6 +365,37 @@ put_ledger_row(ReturnSetInfo *rsinfo)
 			uncounted == 0 ? NULL :
 			psprintf("there is no room for more rules and databases: "
 					 UINT64_FORMAT " findings were not counted", uncounted));
+}
+
+/*
+ * What the view column_usage shows.
+ */
+static void
+put_usage_row(ReturnSetInfo *rsinfo)
+{
+	const char *layer = "usage record";
+	IgUsageRecord *record = ig_usage_record();
+	const char *gap = NULL;
+
+	if (record == NULL)
+	{
+		put_row(rsinfo, layer, false,
+				ig_usage_is_kept() ? "there is no shared memory for it" :
+				"before PostgreSQL 17 it needs shared_preload_libraries",
+				"who uses which column: the view column_usage shows dependents only");
+		return;
+	}
+
+	if (!ig_guc_track_columns)
+		gap = "invariant_guard.track_columns is off in this session";
+	else if (record->unrecorded > 0)
+		gap = psprintf("invariant_guard.usage_max_columns is too small: " UINT64_FORMAT
+					   " uses were not recorded", record->unrecorded);
+	else if (!record->has_worker)
+		gap = "no background worker writes it to disk: is max_worker_processes too small?";
+	put_row(rsinfo, layer, ig_guc_track_columns,
+			psprintf("%u of %u columns and tables; on disk since %s", record->used,
+					 record->capacity, timestamptz_to_str(record->saved_at)), gap);
 }
 
 /*

@@ -30,6 +30,7 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
+#include "columns/usage_mark.h"
 #include "platform/compat.h"
 #include "platform/errcodes.h"
 #include "platform/inherit.h"
@@ -64,6 +65,7 @@ static char *trigger_sql(const IgDeclaration *d, const IgTriggerSpec *spec, cons
 static void check_partitions(IgDeclaration *d);
 static bool has_others(const IgDeclaration *d);
 static bool is_same_as_present(IgDeclaration *d);
+static int	execute_own(const char *sql, long limit);
 static char *definition_of(Oid tgoid, const char *name);
 static int	triggers_of_instance(const IgDeclaration *d);
 
@@ -535,9 +537,31 @@ ig_declare_execute(const char *sql)
 {
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(sql, false, 0) < 0)
+	if (execute_own(sql, 0) < 0)
 		elog(ERROR, "SPI_execute failed: %s", sql);
 	SPI_finish();
+}
+
+/*
+ * A query of our own is no use of the columns that it reads.
+ */
+static int
+execute_own(const char *sql, long limit)
+{
+	IgUsageMark outer = ig_usage_mark;
+	volatile int result = 0;
+
+	ig_usage_mark = IG_MARK_OWN;
+	PG_TRY();
+	{
+		result = SPI_execute(sql, false, limit);
+	}
+	PG_FINALLY();
+	{
+		ig_usage_mark = outer;
+	}
+	PG_END_TRY();
+	return result;
 }
 
 void
@@ -554,7 +578,7 @@ ig_declare_check_rows(IgDeclaration *d, const char *query, const char *what,
 							 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(query, false, MAX_SAMPLES) != SPI_OK_SELECT)
+	if (execute_own(query, MAX_SAMPLES) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed: %s", query);
 	count = (int) SPI_processed;
 	for (int i = 0; i < count; i++)

@@ -15,17 +15,24 @@
 #include "catalog/pg_trigger.h"
 #include "utils/builtins.h"
 
+#include "model/retirement.h"
+#include "platform/errcodes.h"
 #include "rules/allowance.h"
 #include "rules/cure.h"
+#include "rules/retired.h"
 #include "rules/rules.h"
 
 /* How many victims a hint allows. */
 #define MAX_ALLOWED	20
 
+static bool collect_drop(StringInfo items, const IgFinding *finding, const IgChange *change);
+static bool is_to_retire(const IgFinding *finding, const IgChange *change);
+static bool is_free_to_go(const IgRelation *rel, AttrNumber attnum);
 static void append_named(StringInfo items, const IgChange *change);
 static void append_victim(StringInfo items, const IgVictim *victim);
 static void append_relation(StringInfo items, const IgRelation *rel);
-static void append_column(StringInfo items, const IgRelation *rel, const char *column);
+static void append_column(StringInfo items, const IgRelation *rel, const char *column,
+						  AttrNumber attnum);
 
 void
 ig_allowance_append(StringInfo items, const char *rule, const char *a,
@@ -132,10 +139,16 @@ ig_allowance_hint_drop(IgFinding *finding, const IgChange *change)
 {
 	bool		cascade = change->kind == IG_DROP_CASCADE;
 	StringInfoData items;
-	ListCell   *lc;
 
-	if (list_length(change->victims) > MAX_ALLOWED ||
-		(cascade && change->address.classId == AuthIdRelationId))
+	initStringInfo(&items);
+	if (is_to_retire(finding, change) &&
+		ig_retire_hint(finding, change, change->sql == NULL))
+	{
+		ig_allowance_hint_at_once(finding, change, change->sql == NULL ? "for this one" :
+								  "or at once, when it is certain that nothing uses it");
+		return;
+	}
+	if (!collect_drop(&items, finding, change))
 	{
 		ig_finding_hint(finding,
 						"-- drop one by one what is listed, each with an allowance of its own, before the rest");
@@ -148,13 +161,6 @@ ig_allowance_hint_drop(IgFinding *finding, const IgChange *change)
 		return;
 	}
 
-	initStringInfo(&items);
-	if (cascade || change->kind == IG_DROP_OWNED)
-		ig_allowance_append_own(&items, finding);
-	append_named(&items, change);
-	foreach(lc, change->victims)
-		append_victim(&items, (const IgVictim *) lfirst(lc));
-
 	if (change->kind == IG_DROP_COLUMN && change->impact.names != NIL)
 		ig_finding_hint(finding,
 						"-- build a replacement of each index first, with CREATE INDEX CONCURRENTLY, then:");
@@ -162,6 +168,76 @@ ig_allowance_hint_drop(IgFinding *finding, const IgChange *change)
 		ig_finding_hint(finding,
 						"-- better drop these one by one, so that nothing goes unseen; or all at once:");
 	ig_allowance_hint(finding, items.data, change->sql);
+}
+
+void
+ig_allowance_hint_at_once(IgFinding *finding, const IgChange *change, const char *prose)
+{
+	StringInfoData items;
+
+	initStringInfo(&items);
+	if (change->sql == NULL || !collect_drop(&items, finding, change))
+	{
+		ig_cure_allow(finding, prose, true);
+		return;
+	}
+
+	if (change->kind == IG_DROP_COLUMN && change->impact.names != NIL)
+		ig_finding_hint(finding,
+						"-- build a replacement of each index first, with CREATE INDEX CONCURRENTLY");
+	/* no line break in a name may end the comment */
+	ig_finding_hint(finding,
+					"-- %s: SET LOCAL invariant_guard.reason = '...'; SET LOCAL invariant_guard.allow = %s;",
+					prose, ig_text_name(quote_literal_cstr(with_common(finding, items.data))));
+}
+
+/*
+ * All that the statement of the change needs; false where that is too much to
+ * be told, or not known.
+ */
+static bool
+collect_drop(StringInfo items, const IgFinding *finding, const IgChange *change)
+{
+	bool		cascade = change->kind == IG_DROP_CASCADE;
+	ListCell   *lc;
+
+	if (list_length(change->victims) > MAX_ALLOWED ||
+		(cascade && change->address.classId == AuthIdRelationId))
+		return false;
+
+	if (cascade || change->kind == IG_DROP_OWNED)
+		ig_allowance_append_own(items, finding);
+	append_named(items, change);
+	foreach(lc, change->victims)
+		append_victim(items, (const IgVictim *) lfirst(lc));
+	return true;
+}
+
+/*
+ * Is retirement what the rule asks for?  A financial table is dropped by an
+ * allowance only.
+ */
+static bool
+is_to_retire(const IgFinding *finding, const IgChange *change)
+{
+	int			sqlstate = finding->rule->sqlstate;
+
+	if (sqlstate != ERRCODE_IG_DROP_COLUMN && sqlstate != ERRCODE_IG_DROP_TABLE &&
+		sqlstate != ERRCODE_IG_DROP_COLUMN_INDEX)
+		return false;
+	if (change->sql == NULL && sqlstate == ERRCODE_IG_DROP_COLUMN_INDEX)
+		return false;
+	return ig_retirement_of_change(change) == NULL;
+}
+
+/* What was retired and may be dropped by now needs no allowance. */
+static bool
+is_free_to_go(const IgRelation *rel, AttrNumber attnum)
+{
+	IgVerdict	verdict;
+
+	ig_retirement_judge(rel->relid, attnum, &verdict);
+	return verdict.retirement != NULL && verdict.hold == IG_HOLD_NOTHING;
 }
 
 /* What the object that the statement names needs. */
@@ -178,7 +254,7 @@ append_named(StringInfo items, const IgChange *change)
 			ig_allowance_append(items, "replica-identity", rel->schema, rel->name, NULL);
 		if (change->column != NULL)
 		{
-			append_column(items, rel, change->column);
+			append_column(items, rel, change->column, change->attnum);
 			if (change->impact.names != NIL)
 				ig_allowance_append(items, "drop-column-index", rel->schema, rel->name,
 									change->column);
@@ -207,7 +283,7 @@ append_victim(StringInfo items, const IgVictim *victim)
 	{
 		case RelationRelationId:
 			if (victim->column != NULL)
-				append_column(items, rel, victim->column);
+				append_column(items, rel, victim->column, victim->address.objectSubId);
 			else
 				append_relation(items, rel);
 			break;
@@ -252,12 +328,16 @@ append_relation(StringInfo items, const IgRelation *rel)
 		default:
 			return;
 	}
+	if (strcmp(rule, "drop-table") == 0 && is_free_to_go(rel, InvalidAttrNumber))
+		return;
 	ig_allowance_append(items, rule, rel->schema, rel->name, NULL);
 }
 
 static void
-append_column(StringInfo items, const IgRelation *rel, const char *column)
+append_column(StringInfo items, const IgRelation *rel, const char *column, AttrNumber attnum)
 {
+	if (!ig_relation_is_financial(rel) && is_free_to_go(rel, attnum))
+		return;
 	ig_allowance_append(items,
 						ig_relation_is_financial(rel) ? "financial-drop" : "drop-column",
 						rel->schema, rel->name, column);

@@ -41,7 +41,14 @@ extern void ig_allowance_hint_own(IgFinding *finding, const char *sql);
  */
 extern void ig_allowance_hint_statement(IgFinding *finding, const IgChange *change);
 
-/* With those for the object that goes, its parts and the victims of CASCADE. */
+/*
+ * With those for the object that goes, its parts and the victims of CASCADE.
+ * What can be retired is to be retired first: then the rest is a comment.
+ */
 extern void ig_allowance_hint_drop(IgFinding *finding, const IgChange *change);
+
+/* The same in a comment, after a few words about when. */
+extern void ig_allowance_hint_at_once(IgFinding *finding, const IgChange *change,
+									  const char *prose);
 
 #endif							/* IG_ALLOWANCE_H */

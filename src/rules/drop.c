@@ -3,8 +3,10 @@
  * drop.c
  *	  Rules for what is dropped, and for what makes data go by other ways.
  *
- * There is no safer form of a drop: the cure is to be sure, and to say so by
- * an allowance.  Its hint lists every allowance that the statement needs.
+ * Columns and tables are retired first; then the server itself watches whether
+ * anybody still uses them.  Of other drops there is no safer form: the cure is
+ * to be sure, and to say so by an allowance.  Its hint lists every allowance
+ * that the statement needs.
  *
  *-------------------------------------------------------------------------
  */
@@ -12,6 +14,7 @@
 
 #include "catalog/pg_class.h"
 
+#include "model/retirement.h"
 #include "platform/errcodes.h"
 #include "rules/allowance.h"
 #include "rules/cure.h"
@@ -45,6 +48,9 @@ static void
 judge_column(const IgRule *rule, const IgChange *change, IgFindings *findings)
 {
 	IgFinding  *finding;
+
+	if (ig_retirement_of_change(change) != NULL)
+		return;
 
 	finding = ig_finding_add(findings, rule, change,
 							 "cannot drop column \"%s\" of %s",
@@ -81,9 +87,13 @@ judge_column_index(const IgRule *rule, const IgChange *change, IgFindings *findi
 static void
 judge_table(const IgRule *rule, const IgChange *change, IgFindings *findings)
 {
-	IgFinding  *finding = ig_finding_add(findings, rule, change, "cannot drop %s",
-										 ig_text_relation(change->rel));
+	IgFinding  *finding;
 
+	if (ig_retirement_of_change(change) != NULL)
+		return;
+
+	finding = ig_finding_add(findings, rule, change, "cannot drop %s",
+							 ig_text_relation(change->rel));
 	ig_finding_detail(finding,
 					  change->rel->relkind == RELKIND_FOREIGN_TABLE ?
 					  "The foreign table was created by an earlier transaction, and applications that still use it would fail." :
@@ -339,8 +349,8 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_ERROR,
 		.kinds = IG_KIND(IG_DROP_COLUMN),
 		.judge = judge_column,
-		.refuses = "DROP COLUMN of a column that an earlier transaction added",
-		.cure = "an allowance, when nothing reads or writes the column any more",
+		.refuses = "DROP COLUMN of a column that an earlier transaction added and that is not retired",
+		.cure = "retire_column(), wait, drop",
 	},
 	{
 		.name = "drop-column-index",
@@ -359,8 +369,8 @@ static const IgRule rules[] = {
 		.level = IG_LEVEL_ERROR,
 		.kinds = IG_KIND(IG_DROP_TABLE),
 		.judge = judge_table,
-		.refuses = "DROP TABLE of an existing table, also by CASCADE, DROP SCHEMA or DROP EXTENSION",
-		.cure = "an allowance, when nothing uses the table any more",
+		.refuses = "DROP TABLE of an existing table that is not retired, also by CASCADE, DROP SCHEMA or DROP EXTENSION",
+		.cure = "retire_table(), wait, drop",
 	},
 	{
 		.name = "drop-schema",

@@ -527,7 +527,7 @@ judge_grant(const IgRule *rule, const IgChange *change, IgFindings *findings)
 }
 
 static const char *const replaced_by_drop[] = {
-	"drop-table", "drop-column", "drop-materialized-view", NULL
+	"drop-table", "drop-column", "drop-materialized-view", "drop-too-early", NULL
 };
 static const char *const replaced_by_truncate[] = {"truncate", "truncate-cascade", NULL};
 static const char *const replaced_by_rename[] = {

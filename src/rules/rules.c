@@ -9,6 +9,7 @@
 
 #include "catalog/pg_class.h"
 
+#include "platform/errcodes.h"
 #include "platform/settings.h"
 #include "rules/rules.h"
 
@@ -25,6 +26,7 @@ static const IgRuleSet *const catalogue[] = {
 	&ig_rules_drop,
 	&ig_rules_truncate,
 	&ig_rules_financial,
+	&ig_rules_columns,
 	&ig_rules_discipline,
 	&ig_rules_environment,
 	&ig_rules_guard,
@@ -39,6 +41,7 @@ static const char *const family_names[] = {
 	"compatibility",
 	"wipe",
 	"financial",
+	"columns",
 	"discipline",
 	"environment",
 	"guard",
@@ -304,6 +307,23 @@ ig_rules_judge_grown(const IgChange *change, IgFindings *findings)
 	}
 }
 
+void
+ig_rules_judge_retired(const IgChange *change, IgFindings *findings)
+{
+	ListCell   *lc;
+
+	ig_rules_judge(change, findings);
+	foreach(lc, findings->list)
+	{
+		const IgRule *rule = ((const IgFinding *) lfirst(lc))->rule;
+
+		if (rule->sqlstate != ERRCODE_IG_DROP_COLUMN &&
+			rule->sqlstate != ERRCODE_IG_DROP_TABLE &&
+			rule->family != IG_FAMILY_COLUMNS)
+			findings->list = foreach_delete_current(findings->list, lc);
+	}
+}
+
 /*
  * Of the findings of one change, drop those that another one says better.
  */
@@ -370,7 +390,7 @@ ig_rule_effective_level(const IgRule *rule, IgLevel found, int classes)
 		return found;
 	if (set >= found)
 		return set;
-	if (rule->family == IG_FAMILY_WIPE && classes != 0)
+	if ((rule->family == IG_FAMILY_WIPE || rule->family == IG_FAMILY_COLUMNS) && classes != 0)
 		return found;
 	if ((rule->family == IG_FAMILY_COMPATIBILITY || rule->family == IG_FAMILY_ENVIRONMENT) &&
 		(classes & IG_CLASS_FINANCIAL) != 0)

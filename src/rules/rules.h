@@ -23,6 +23,7 @@ typedef enum IgFamily
 	IG_FAMILY_COMPATIBILITY,	/* O: breaks its running version */
 	IG_FAMILY_WIPE,				/* W: data is wiped */
 	IG_FAMILY_FINANCIAL,		/* F: financial and protected tables */
+	IG_FAMILY_COLUMNS,			/* C: what is retired */
 	IG_FAMILY_DISCIPLINE,		/* T: transactions, timeouts, locks held */
 	IG_FAMILY_ENVIRONMENT,		/* Z: freezes, and what kind of database it is */
 	IG_FAMILY_GUARD,			/* G: the guard itself */
@@ -54,6 +55,8 @@ struct IgRule
 								 * runs what makes up for it already */
 	/* rules whose findings on the same change this one's replace, or NULL */
 	const char *const *replaces;
+	/* rules whose allowances pass this one too, or NULL: they permit more */
+	const char *const *allowed_as;
 	const char *refuses;		/* for people: one line */
 	const char *cure;			/* for people: one line */
 };
@@ -76,6 +79,7 @@ extern const IgRuleSet ig_rules_rename;
 extern const IgRuleSet ig_rules_drop;
 extern const IgRuleSet ig_rules_truncate;
 extern const IgRuleSet ig_rules_financial;
+extern const IgRuleSet ig_rules_columns;
 extern const IgRuleSet ig_rules_discipline;
 extern const IgRuleSet ig_rules_environment;
 extern const IgRuleSet ig_rules_guard;
@@ -100,6 +104,12 @@ extern bool ig_rules_exempt_work(const IgChange *change);
 
 /* Does any rule ask who is in the way of a lock on the relation?  discipline.c */
 extern bool ig_rules_ask_for_blockers(const IgRelation *rel);
+
+/*
+ * The same for what passed because it was retired, once its lock is held: has
+ * somebody used it meanwhile, or taken it out of retirement?
+ */
+extern void ig_rules_judge_retired(const IgChange *change, IgFindings *findings);
 
 /*
  * The same for the rules from which its size had exempted the table, if it has

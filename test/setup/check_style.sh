@@ -43,7 +43,7 @@ report "only compat.h looks at PG_VERSION_NUM" \
 # The gate raises in one place only.  What people call, and what checks a value
 # that people gave, raises by itself.
 report "errors are raised where they belong" "$(grep -nE '\bereport\(' "${sources[@]}" |
-	grep -vE '^src/(gate/(decide|check_ddl|script_source)\.c|report/|rows/|platform/(settings|label|owned)\.c)')"
+	grep -vE '^src/(gate/(decide|check_ddl|script_source)\.c|columns/|report/|rows/|platform/(settings|label|owned)\.c)')"
 
 report "elog is for what cannot happen" \
 	"$(grep -nE '\belog\(' "${sources[@]}" | grep -vE 'elog\((ERROR|FATAL|PANIC|DEBUG[1-5]),')"

@@ -50,6 +50,13 @@ sub valid_index
 	  . " WHERE indrelid = '$table'::regclass AND indisvalid AND indisready AND $condition";
 }
 
+sub retired
+{
+	my ($table, $column) = @_;
+	return "SELECT count(*) = 1 FROM invariant_guard.retirements WHERE rel = '$table'::regclass"
+	  . ' AND "column" ' . (defined $column ? "= '$column'" : 'IS NULL');
+}
+
 sub gone { return "SELECT to_regclass('$_[0]') IS NULL"; }
 
 # rule, statement, what is true in the end, more objects; then what "fill"
@@ -192,17 +199,17 @@ my @cases = (
 	[ 'set-schema', 'ALTER TABLE t SET SCHEMA hints_more', 'SELECT count(*) = 200 FROM hints_more.t' ],
 
 	# drops
-	[ 'drop-column', 'ALTER TABLE t DROP COLUMN a',
-		"SELECT count(*) = 0 FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'a'" ],
+	[ 'drop-column', 'ALTER TABLE t DROP COLUMN a', retired('t', 'a') ],
 	[ 'drop-column', 'ALTER TABLE t DROP COLUMN a CASCADE',
 		"SELECT count(*) = 0 FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'a'",
 		'CREATE VIEW w AS SELECT a FROM t; CREATE VIEW w2 AS SELECT a FROM w' ],
-	[ 'drop-column-index', 'ALTER TABLE t DROP COLUMN a',
-		"SELECT count(*) = 0 FROM pg_attribute WHERE attrelid = 't'::regclass AND attname = 'a'",
+	[ 'drop-column-index', 'ALTER TABLE t DROP COLUMN a', retired('t', 'a'),
 		'CREATE INDEX ON t (n, a); CREATE UNIQUE INDEX ON t (b) INCLUDE (a)' ],
-	[ 'drop-table', 'DROP TABLE t', gone('t') ],
-	[ 'drop-table', 'DROP TABLE t, parent', gone('parent') ],
-	[ 'drop-table', 'DROP TABLE p', gone('p'), $partitioned ],
+	[ 'drop-table', 'DROP TABLE t', retired('t') ],
+	[ 'drop-table', 'DROP TABLE t, parent', retired('parent') ],
+	[ 'drop-table', 'DROP TABLE p', retired('p'), $partitioned ],
+	[ 'drop-too-early', 'DROP TABLE t', retired('t'), q{SELECT invariant_guard.retire_table('t', 'x')} ],
+	[ 'drop-too-early', 'ALTER TABLE t DROP COLUMN a', retired('t', 'a'), q{SELECT invariant_guard.retire_column('t', 'a', 'x')} ],
 	[ 'drop-cascade', 'DROP TABLE parent CASCADE', gone('parent'),
 		'ALTER TABLE t ADD FOREIGN KEY (n) REFERENCES parent; CREATE VIEW w AS SELECT * FROM parent' ],
 	[ 'drop-cascade', 'DROP TYPE mood CASCADE', "SELECT to_regtype('mood') IS NULL",

@@ -42,7 +42,9 @@ sub fill
 	});
 	# the extension, and nothing that preloads it
 	shop($node, 'plain');
-	$node->safe_psql('plain', q{SELECT invariant_guard.protect('payments', 'protected')});
+	$node->safe_psql('plain', q{SELECT invariant_guard.protect('payments', 'protected'),
+		invariant_guard.retire_column('users', 'nickname', E'it''s "over"\n-- $$'),
+		invariant_guard.retire_table('payments', 'financial, retired')});
 }
 
 sub facts_of
@@ -66,7 +68,9 @@ sub check_guard
 	is_refused($node, 'shop', 'TRUNCATE ledger.entry;', 'financial-truncate', "$how: TRUNCATE");
 	is_refused($node, 'shop', 'DROP VIEW ledger.paid;', 'drop-view', "$how: the severity of the database");
 	is_refused($node, 'bare', 'TRUNCATE payments;', 'financial-truncate', "$how: without the extension");
-	is_refused($node, 'plain', 'DROP TABLE payments;', 'drop-table', "$how: without preloading");
+	is_refused($node, 'plain', 'DROP TABLE users;', 'drop-table', "$how: without preloading");
+	is_refused($node, 'plain', 'DROP TABLE payments;', 'drop-too-early', "$how: a retired table");
+	is_refused($node, 'plain', 'ALTER TABLE users DROP COLUMN nickname;', 'drop-too-early', "$how: a retired column");
 	passes($node, 'shop', 'BEGIN; CREATE TABLE fresh (a int); ALTER TABLE fresh ADD COLUMN b int; ROLLBACK;',
 		"$how: harmless DDL");
 }
