@@ -180,6 +180,13 @@ $node->safe_psql('postgres', 'CREATE DATABASE twin TEMPLATE shop');
 is(column($node, 'nickname', 'twin'), '|', 'a copy of a database has a record of its own');
 is($node->safe_psql('twin', q{SELECT t.since > s.since FROM invariant_guard.usage_observation t,
 	(SELECT min(since) AS since FROM invariant_guard.usage_observation WHERE NOT observed) s WHERE t.observed}), '', 'and no gaps of another one');
+my ($status, $dump) = run_client([ 'pg_dump', '-h', $node->host, '-p', $node->port, 'shop' ]);
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+($status) = run_client([ 'psql', '-XAtq', '-h', $node->host, '-p', $node->port, 'restored' ], stdin => $dump,
+	options => '-c invariant_guard.mode=off');
+like(column($node, 'nickname', 'restored'), qr/^\|[^;]*: written T$/, 'a restored table begins anew: the restore has written it');
+is($node->safe_psql('restored', q{SELECT now() - since < interval '1 min' FROM invariant_guard.usage_observation
+	WHERE observed}), 't', 'and is not observed for longer than it is there');
 $node->stop;
 
 # What a subscription applies is no query.
