@@ -63,6 +63,7 @@ sub standby
 	# it is kept there too
 	$standby->restart;
 	like(column($standby, 'nickname'), qr/^by name\|report/, "$how: kept over a restart of the standby");
+	unlike($standby->safe_psql('shop', $observed), qr/\|f\|/, "$how: which leaves no gap");
 
 	my $export = $standby->safe_psql('shop', 'SELECT invariant_guard.export_column_usage()');
 	like($export, qr/\A\{"usage": "window", "version": 1, .*"standby": "$name"/, "$how: exported");
