@@ -186,7 +186,8 @@ ig_CheckPerms(IG_CHECK_PERMS_ARGS)
 
 /*
  * The statement's begin will do as the time, unless it is the same one as last
- * time: a function or procedure may run for hours.
+ * time: a function or procedure may run for hours.  The checks of foreign keys,
+ * of which there may be one for each row, need no better time.
  */
 static void
 note_query(List *permissions)
@@ -196,7 +197,7 @@ note_query(List *permissions)
 	ListCell   *lc;
 
 	if (now == last_statement)
-		now = GetCurrentTimestamp();
+		now = InNoForceRLSOperation() ? Max(now, epoch_begin) : GetCurrentTimestamp();
 	else
 		last_statement = now;
 	if (unlikely(now >= epoch_end || now < epoch_begin ||

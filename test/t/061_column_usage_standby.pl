@@ -63,6 +63,7 @@ sub standby
 	# it is kept there too
 	$standby->restart;
 	like(column($standby, 'nickname'), qr/^by name\|report/, "$how: kept over a restart of the standby");
+	unlike($standby->safe_psql('shop', $observed), qr/\|f\|/, "$how: which leaves no gap");
 
 	my $export = $standby->safe_psql('shop', 'SELECT invariant_guard.export_column_usage()');
 	like($export, qr/\A\{"usage": "window", "version": 1, .*"standby": "$name"/, "$how: exported");
@@ -180,6 +181,13 @@ $node->safe_psql('postgres', 'CREATE DATABASE twin TEMPLATE shop');
 is(column($node, 'nickname', 'twin'), '|', 'a copy of a database has a record of its own');
 is($node->safe_psql('twin', q{SELECT t.since > s.since FROM invariant_guard.usage_observation t,
 	(SELECT min(since) AS since FROM invariant_guard.usage_observation WHERE NOT observed) s WHERE t.observed}), '', 'and no gaps of another one');
+my ($status, $dump) = run_client([ 'pg_dump', '-h', $node->host, '-p', $node->port, 'shop' ]);
+$node->safe_psql('postgres', 'CREATE DATABASE restored');
+($status) = run_client([ 'psql', '-XAtq', '-h', $node->host, '-p', $node->port, 'restored' ], stdin => $dump,
+	options => '-c invariant_guard.mode=off');
+like(column($node, 'nickname', 'restored'), qr/^\|[^;]*: written T$/, 'a restored table begins anew: the restore has written it');
+is($node->safe_psql('restored', q{SELECT now() - since < interval '1 min' FROM invariant_guard.usage_observation
+	WHERE observed}), 't', 'and is not observed for longer than it is there');
 $node->stop;
 
 # What a subscription applies is no query.
