@@ -1,6 +1,6 @@
 --
 -- retire: what is to be dropped is announced first, and then watched.  Who has
--- used it is tested where that is recorded on each major: see t/061_retirement.
+-- used it is tested where that is recorded on each major: see t/062_retirement.
 --
 \set VERBOSITY terse
 CREATE SCHEMA retire;

@@ -303,12 +303,14 @@ prepare()
 }
 
 . "$here/rows_acts.sh"
+. "$here/retire_act.sh"
 
 prepare "${1:-}"
 act_install
 act_required_column
 act_cascade
 act_drop_column
+act_retire
 act_index
 act_rename
 act_truncate
