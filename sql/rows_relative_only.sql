@@ -201,6 +201,12 @@ INSERT INTO parent VALUES (5);
 INSERT INTO "ro "" x"."Child ""y" VALUES (5, 1);
 UPDATE parent SET id = 6 WHERE id = 5;
 SELECT * FROM "ro "" x"."Child ""y";
+\set VERBOSITY default
+UPDATE "ro "" x"."Child ""y" SET p = 7;
+ALTER TABLE "ro "" x"."Child ""y" ADD COLUMN "Version" int NOT NULL DEFAULT 0;
+SELECT invariant_guard.add_optimistic_lock('"ro "" x"."Child ""y"', 'Version', unversioned => 'reject');
+UPDATE "ro "" x"."Child ""y" SET n = 7;
+\set VERBOSITY terse
 
 -- renamed, and not dropped
 SET invariant_guard.mode = off;

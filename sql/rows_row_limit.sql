@@ -201,6 +201,28 @@ SELECT invariant_guard.add_row_limit('parent', 3);
 UPDATE parent SET n = 2 WHERE id < 4;
 UPDATE parent SET n = 2;
 
+-- a partition that has kept the rule, until it is detached and then
+CREATE TABLE kept (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE kept_1 PARTITION OF kept FOR VALUES IN (1);
+SELECT invariant_guard.add_row_limit('kept', 3);
+SELECT invariant_guard.keep_rules('kept_1');
+INSERT INTO kept SELECT i, 1 FROM generate_series(1, 4) i;
+UPDATE kept SET id = id WHERE id < 4;
+UPDATE kept SET id = id;
+DELETE FROM kept;
+ALTER TABLE kept DETACH PARTITION kept_1 CONCURRENTLY;
+UPDATE kept_1 SET id = id WHERE id < 4;
+UPDATE kept_1 SET id = id;
+
+-- a soft delete counts as the DELETE that it is for the client
+CREATE TABLE soft (id int, deleted_at timestamptz);
+SELECT invariant_guard.add_soft_delete('soft');
+SELECT invariant_guard.add_row_limit('soft', 2, '{delete}');
+INSERT INTO soft SELECT i FROM generate_series(1, 5) i;
+DELETE FROM soft;
+DELETE FROM soft WHERE id < 3;
+UPDATE soft SET id = id;
+
 -- triggers written by hand
 CREATE TABLE hand (id int);
 INSERT INTO hand VALUES (1), (2);

@@ -363,13 +363,15 @@ refuse(Oid relid, AttrNumber attnum)
 {
 	const char *column = get_attname(relid, attnum, false);
 	const char *quoted = quote_identifier(column);
-	const char *table = ig_row_relation_text(relid);
 
 	ig_row_refuse(NULL, relid, RULE, column,
 				  psprintf("cannot set column \"%s\" of table \"%s\" to a value that does not come from it",
-						   column, table),
+						   ig_text_name(column), ig_row_relation_text(relid)),
 				  "What somebody else has added to it since it was read would be lost.",
-				  psprintf("UPDATE %s SET %s = %s - 80 WHERE ...", table, quoted, quoted));
+				  psprintf("UPDATE %s SET %s = %s + <the difference> WHERE ...",
+						   quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+													  get_rel_name(relid)),
+						   quoted, quoted));
 }
 
 /*

@@ -43,6 +43,8 @@
 #include "rows/move.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
+#include "rows/running.h"
+#include "rows/soft_delete.h"
 
 PG_FUNCTION_INFO_V1(ig_row_row_limit);
 PG_FUNCTION_INFO_V1(ig_sql_row_limit_passed);
@@ -70,6 +72,9 @@ typedef struct LimitData
 	uint32		commands;		/* IG_FIRES_ bits */
 	int64		max;
 	Counter    *counter;
+	bool		has_clone;		/* which counts */
+	uint32		update;			/* what the client calls an UPDATE: that of a
+								 * soft delete is a DELETE */
 } LimitData;
 
 /* Cached, since a statement may change but one row. */
@@ -102,6 +107,7 @@ static MemoryContext finishing = NULL;
 
 static void ig_executor_finish(QueryDesc *queryDesc);
 static void prepare(IgRuleTrigger *trigger, Relation rel);
+static bool has_clone(Oid tgoid, const TriggerDesc *triggers);
 static void read_limit(LimitData *limit, const char *max, const char *commands, Oid relid);
 static Counter *counter_of(MemoryContext context, Oid topmost);
 static MemoryContext context_of_statement(MemoryContext executor);
@@ -172,12 +178,42 @@ static void
 prepare(IgRuleTrigger *trigger, Relation rel)
 {
 	LimitData  *limit = palloc0(sizeof(LimitData));
+	const QueryDesc *running;
 
 	read_limit(limit, ig_rule_option(trigger, "max", NULL),
 			   ig_rule_option(trigger, "commands", "update,delete"), trigger->relid);
 	limit->counter = counter_of(context_of_statement(trigger->context),
 								topmost_limited(trigger->relid));
+	limit->has_clone = has_clone(trigger->tgoid, rel->trigdesc);
+	running = ig_running_statement();
+	limit->update = running != NULL && running->operation == CMD_DELETE ?
+		IG_FIRES_DELETE : IG_FIRES_UPDATE;
 	trigger->data = limit;
+}
+
+/*
+ * A partition that has kept the rule (keep_rules()), and is not detached yet,
+ * has both the clone and a copy of it: a row counts once.
+ */
+static bool
+has_clone(Oid tgoid, const TriggerDesc *triggers)
+{
+	const Trigger *own = NULL;
+
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		if (triggers->triggers[i].tgoid == tgoid)
+			own = &triggers->triggers[i];
+	}
+	for (int i = 0; own != NULL && !own->tgisclone && i < triggers->numtriggers; i++)
+	{
+		const Trigger *other = &triggers->triggers[i];
+
+		if (other->tgisclone && other->tgfoid == own->tgfoid && other->tgtype == own->tgtype &&
+			ig_trigger_fires_here(other))
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -366,12 +402,13 @@ ig_row_row_limit(PG_FUNCTION_ARGS)
 	if (TRIGGER_FIRED_BY_UPDATE(td->tg_event))
 	{
 		ig_move_note(td);
-		if ((limit->commands & IG_FIRES_UPDATE) != 0)
+		if ((limit->commands & limit->update) != 0 && !limit->has_clone)
 			count_row(trigger, limit, trigger->relid);
 	}
 	else if (TRIGGER_FIRED_BY_DELETE(td->tg_event))
 	{
-		if (!ig_move_is_delete(td) && (limit->commands & IG_FIRES_DELETE) != 0)
+		if (!ig_move_is_delete(td) && (limit->commands & IG_FIRES_DELETE) != 0 &&
+			!limit->has_clone)
 			count_row(trigger, limit, trigger->relid);
 	}
 	else if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
@@ -535,8 +572,11 @@ commands_argument(FunctionCallInfo fcinfo, int arg, uint32 *bits)
 static const char *
 before_events(const IgDeclaration *d, uint32 commands)
 {
+	IgSoftDelete rule;
+
 	if (d->rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
 		d->rel->rd_rel->relispartition ||
+		((commands & IG_FIRES_DELETE) != 0 && ig_soft_delete_of(d->rel, &rule)) ||
 		(commands & (IG_FIRES_UPDATE | IG_FIRES_DELETE)) == (IG_FIRES_UPDATE | IG_FIRES_DELETE))
 		return "BEFORE UPDATE OR DELETE";
 	return commands & IG_FIRES_UPDATE ? "BEFORE UPDATE" :

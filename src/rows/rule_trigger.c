@@ -133,18 +133,24 @@ void
 ig_rule_trigger_check(Oid tgoid)
 {
 	const IgDeclaredTrigger *declared = ig_declared_trigger(tgoid);
+	const IgRuleDefinition *definition;
+	IgRuleTrigger *trigger;
 	Relation	rel;
 
 	if (declared == NULL || OidIsValid(declared->parent))
 		return;
+	definition = definitions[declared->rule->kind];
 
 	rel = table_open(declared->relid, AccessShareLock);
 	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 	{
 		const Trigger *tg = &rel->trigdesc->triggers[i];
 
-		if (tg->tgoid == tgoid)
-			(void) read_declaration(definitions[declared->rule->kind], tg, rel);
+		if (tg->tgoid != tgoid)
+			continue;
+		trigger = read_declaration(definition, tg, rel);
+		if (definition->early)
+			definition->prepare(trigger, rel);
 	}
 	table_close(rel, NoLock);
 }

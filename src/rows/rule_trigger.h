@@ -57,6 +57,8 @@ typedef struct IgRuleDefinition
 
 	/* checks what is special, and fills data; may be NULL */
 	void		(*prepare) (struct IgRuleTrigger *trigger, Relation rel);
+	bool		early;			/* prepare leans on nothing but the table, so that
+								 * it can check a trigger when it is made */
 } IgRuleDefinition;
 
 /* Each kind's own, in the file of its trigger function. */

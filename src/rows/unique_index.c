@@ -248,7 +248,8 @@ ig_unique_index_create(IgDeclaration *d, const IgUniqueIndex *index, const char 
 							  psprintf("SELECT * FROM invariant_guard.duplicates(%s%s); lists them all.",
 									   call, index->nulls_not_distinct ? ", nulls_not_distinct => true" : ""));
 	if (error->sqlerrcode == ERRCODE_IG_CREATE_INDEX_BLOCKING)
-		error->hint = build_hint(d, index, call);
+		error->hint = psprintf("-- what stands in the way: SELECT * FROM invariant_guard.duplicates(%s);\n%s",
+							   call, build_hint(d, index, call));
 	ReThrowError(error);
 }
 

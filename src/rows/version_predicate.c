@@ -24,6 +24,7 @@
 #include "utils/lsyscache.h"
 
 #include "platform/compat.h"
+#include "platform/text.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
 #include "rows/running.h"
@@ -419,14 +420,16 @@ entry_comes_from_table(const RangeTblEntry *rte, AttrNumber attnum, Wanted *want
 static void
 refuse(Oid relid, AttrNumber version)
 {
-	const char *table = ig_row_relation_text(relid);
+	const char *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+												   get_rel_name(relid));
 	const char *column = get_attname(relid, version, false);
 	const char *quoted = quote_identifier(column);
 
 	ig_row_refuse(NULL, relid, RULE, NULL,
-				  psprintf("cannot update table \"%s\" without saying which version was read", table),
+				  psprintf("cannot update table \"%s\" without saying which version was read",
+						   ig_row_relation_text(relid)),
 				  psprintf("What somebody else has changed since would be overwritten: nothing in WHERE compares column \"%s\" with a value from outside of the table.",
-						   column),
+						   ig_text_name(column)),
 				  psprintf("UPDATE %s SET ... WHERE ... AND %s = <the version that was read>",
 						   table, quoted));
 }
