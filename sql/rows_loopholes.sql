@@ -149,6 +149,29 @@ INSERT INTO lines VALUES (1, 1);
 DELETE FROM orders;
 SELECT l.version, l.deleted_at = o.deleted_at AS same, l.op = o.op AS same FROM lines l JOIN orders o ON o.id = l.order_id;
 
+-- nor may who owns only the parent, or may only make triggers on it, mark rows of others
+CREATE TABLE theirs (id int PRIMARY KEY, deleted_at timestamptz, op uuid);
+CREATE TABLE ours (id int PRIMARY KEY, parent int REFERENCES theirs, deleted_at timestamptz, op uuid);
+SELECT invariant_guard.add_soft_delete('ours', operation => 'op');
+INSERT INTO theirs VALUES (1);
+INSERT INTO ours VALUES (1, 1);
+GRANT SELECT, UPDATE, TRIGGER ON theirs TO regress_lph_user;
+SET ROLE regress_lph_user;
+CREATE TRIGGER mine BEFORE DELETE ON theirs FOR EACH ROW WHEN (invariant_guard.uses(OLD.deleted_at, OLD.op))
+	EXECUTE FUNCTION invariant_guard.soft_delete('children=soft_cascade');
+CREATE TRIGGER mine_too AFTER UPDATE ON theirs FOR EACH ROW WHEN (invariant_guard.uses(OLD.deleted_at, OLD.op))
+	EXECUTE FUNCTION invariant_guard.soft_delete('children=soft_cascade');
+UPDATE theirs SET deleted_at = now(), op = gen_random_uuid();
+RESET ROLE;
+ALTER TABLE theirs ENABLE ALWAYS TRIGGER mine;
+ALTER TABLE theirs ENABLE ALWAYS TRIGGER mine_too;
+ALTER TABLE theirs OWNER TO regress_lph_user;
+SET ROLE regress_lph_user;
+UPDATE theirs SET deleted_at = now(), op = gen_random_uuid();
+SELECT invariant_guard.add_soft_delete('theirs', operation => 'op', children => 'soft_cascade');
+RESET ROLE;
+SELECT id, deleted_at IS NULL AS live FROM ours;
+
 -- another trigger's statement in the midst of a row that is marked and moves
 CREATE TABLE other (id int PRIMARY KEY, deleted_at timestamptz, n int) PARTITION BY LIST (id);
 CREATE TABLE other_1 PARTITION OF other FOR VALUES IN (1);

@@ -202,7 +202,7 @@ ig_append_only_root(const IgRuleTrigger *trigger, Relation rel)
 	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
 	{
 		if (rel->trigdesc->triggers[i].tgoid == trigger->tgoid)
-			name = rel->trigdesc->triggers[i].tgname;
+			name = pstrdup(rel->trigdesc->triggers[i].tgname);
 	}
 	while (higher && name != NULL)
 	{

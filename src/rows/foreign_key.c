@@ -27,20 +27,23 @@ static void append_collation(StringInfo buf, Oid collation);
 List *
 ig_foreign_keys_to(Relation parent)
 {
-	List	   *seen = NIL;
+	List	   *constraints = NIL;
 	List	   *result = NIL;
+	ListCell   *lc;
 
+	/* they belong to the cache, which looking at catalogs may empty */
 	for (int i = 0; parent->trigdesc != NULL && i < parent->trigdesc->numtriggers; i++)
 	{
 		const Trigger *trigger = &parent->trigdesc->triggers[i];
-		IgForeignKey *key;
 
-		if (!OidIsValid(trigger->tgconstraint) ||
-			RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_PK ||
-			list_member_oid(seen, trigger->tgconstraint))
-			continue;
-		seen = lappend_oid(seen, trigger->tgconstraint);
-		key = load(trigger->tgconstraint, false);
+		if (OidIsValid(trigger->tgconstraint) &&
+			RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_PK)
+			constraints = list_append_unique_oid(constraints, trigger->tgconstraint);
+	}
+	foreach(lc, constraints)
+	{
+		IgForeignKey *key = load(lfirst_oid(lc), false);
+
 		if (key != NULL)
 			result = lappend(result, key);
 	}

@@ -150,13 +150,14 @@ is_version_type(Oid typid)
 static bool
 is_copy(const IgRuleTrigger *trigger, Relation rel)
 {
+	TriggerDesc *desc = CopyTriggerDesc(rel->trigdesc);
 	const Trigger *own = NULL;
 	const Trigger *same = NULL;
 
 	/* in the order in which they fire */
-	for (int i = 0; i < rel->trigdesc->numtriggers && own == NULL; i++)
+	for (int i = 0; i < desc->numtriggers && own == NULL; i++)
 	{
-		const Trigger *tg = &rel->trigdesc->triggers[i];
+		const Trigger *tg = &desc->triggers[i];
 		const IgRowRule *rule = ig_row_rule_of_function(tg->tgfoid);
 
 		if (tg->tgoid == trigger->tgoid)

@@ -160,7 +160,9 @@ visit_query(Query *top, Query *query, List **marks)
 		rule = ig_row_rule_of_function(trigger->tgfoid);
 		if (rule == NULL || visitors[rule->kind] == NULL)
 			continue;
-		visit.trigger = trigger;
+
+		/* there may be another description of the same triggers by now */
+		visit.trigger = ig_trigger_copy(&rel->trigdesc->triggers[i]);
 		visit.mark = 0;
 		visitors[rule->kind] (&visit);
 		if (visit.mark != 0)

@@ -148,11 +148,39 @@ ig_rule_trigger_check(Oid tgoid)
 
 		if (tg->tgoid != tgoid)
 			continue;
-		trigger = read_declaration(definition, tg, rel);
+		trigger = read_declaration(definition, ig_trigger_copy(tg), rel);
 		if (definition->early)
 			definition->prepare(trigger, rel);
+		break;
 	}
 	table_close(rel, NoLock);
+}
+
+/*
+ * Of what trigger functions and plan visitors look at.
+ */
+Trigger *
+ig_trigger_copy(const Trigger *trigger)
+{
+	Trigger    *copy = palloc(sizeof(Trigger));
+
+	*copy = *trigger;
+	copy->tgname = pstrdup(trigger->tgname);
+	if (trigger->tgnattr > 0)
+	{
+		copy->tgattr = palloc(sizeof(int16) * trigger->tgnattr);
+		memcpy(copy->tgattr, trigger->tgattr, sizeof(int16) * trigger->tgnattr);
+	}
+	if (trigger->tgnargs > 0)
+	{
+		copy->tgargs = palloc(sizeof(char *) * trigger->tgnargs);
+		for (int i = 0; i < trigger->tgnargs; i++)
+			copy->tgargs[i] = pstrdup(trigger->tgargs[i]);
+	}
+	copy->tgqual = trigger->tgqual ? pstrdup(trigger->tgqual) : NULL;
+	copy->tgoldtable = trigger->tgoldtable ? pstrdup(trigger->tgoldtable) : NULL;
+	copy->tgnewtable = trigger->tgnewtable ? pstrdup(trigger->tgnewtable) : NULL;
+	return copy;
 }
 
 /*

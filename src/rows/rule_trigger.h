@@ -123,6 +123,12 @@ typedef struct IgRuleTrigger
  */
 extern void ig_rule_trigger_check(Oid tgoid);
 
+/*
+ * A copy of a trigger of the relation cache, in the present memory context.  The
+ * cache's own may go away with any look at a catalog, whatever lock is held.
+ */
+extern Trigger *ig_trigger_copy(const Trigger *trigger);
+
 extern IgRuleTrigger *ig_rule_trigger_make(FunctionCallInfo fcinfo,
 										   const IgRuleDefinition *definition);
 extern pg_noinline void ig_rule_trigger_misused(FunctionCallInfo fcinfo,

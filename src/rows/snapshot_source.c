@@ -389,7 +389,7 @@ ig_snapshot_key_columns(Relation rel, Oid source, const char *constraint)
 	int			count = 0;
 	ListCell   *lc;
 
-	foreach(lc, RelationGetFKeyList(rel))
+	foreach(lc, copyObject(RelationGetFKeyList(rel)))
 	{
 		const ForeignKeyCacheInfo *key = (const ForeignKeyCacheInfo *) lfirst(lc);
 

@@ -104,12 +104,15 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 	SoftDeleteTrigger *state = palloc0(sizeof(SoftDeleteTrigger));
 	const TriggerDesc *desc = rel->trigdesc;
 	bool		is_row = false;
+	bool		is_always = false;
 
 	trigger->data = state;
 	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
 	{
-		if (desc->triggers[i].tgoid == trigger->tgoid)
-			is_row = TRIGGER_FOR_ROW(desc->triggers[i].tgtype);
+		if (desc->triggers[i].tgoid != trigger->tgoid)
+			continue;
+		is_row = TRIGGER_FOR_ROW(desc->triggers[i].tgtype);
+		is_always = desc->triggers[i].tgenabled == TRIGGER_FIRES_ALWAYS;
 	}
 	if (!is_row)
 		return;
@@ -127,6 +130,15 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 	state->rule.children = ig_rule_option_word(trigger, "children", ig_soft_delete_children_words,
 											   IG_CHILDREN_RESTRICT);
 	state->rule.frozen = ig_rule_option_word(trigger, "deleted_rows", deleted_rows_words, 0) == 1;
+
+	/* others than the owner can make a trigger, but not enable it always */
+	if (state->rule.children == IG_CHILDREN_SOFT_CASCADE && !is_always)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("the soft cascade of table \"%s\" is not confirmed by the table's owner",
+						ig_row_relation_text(trigger->relid)),
+				 errdetail("It marks rows of other tables with their owners' rights."),
+				 errhint("Enable the trigger ALWAYS, or use invariant_guard.add_soft_delete().")));
 	state->has_children = ig_rule_option(trigger, "children", NULL) != NULL &&
 		state->rule.children != IG_CHILDREN_INDEPENDENT;
 }

@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "platform/catalog.h"
 #include "platform/compat.h"
 #include "rows/kept_plan.h"
 #include "rows/soft_delete.h"
@@ -46,6 +47,7 @@ static ChildQuery *child_query(Relation rel, const IgSoftDelete *rule, IgForeign
 static void write_cascade(ChildQuery *query, Relation rel, const IgSoftDelete *rule,
 						  const IgSoftDelete *child_rule);
 static void write_look(ChildQuery *query, const IgSoftDelete *child_rule);
+static void check_consent(const IgForeignKey *key);
 static void lock_marked(const IgMarkedRow *marked, ChildQuery *query);
 static bool key_values(const IgMarkedRow *marked, const ChildQuery *query, Datum *values);
 static void refuse(IgRuleTrigger *trigger, const IgSoftDelete *rule, const ChildQuery *query);
@@ -124,10 +126,41 @@ child_query(Relation rel, const IgSoftDelete *rule, IgForeignKey *key)
 
 	query->cascades = child_is_soft && rule->children == IG_CHILDREN_SOFT_CASCADE;
 	if (query->cascades)
+		check_consent(key);
+	if (query->cascades)
 		write_cascade(query, rel, rule, &child_rule);
 	else
 		write_look(query, child_is_soft ? &child_rule : NULL);
 	return query;
+}
+
+/*
+ * Rows are marked with the rights of the child's owner.  Where that is another
+ * one than the parent's, the trigger that the rule has made on the child says
+ * that the rule was declared by somebody who owns both.
+ */
+static void
+check_consent(const IgForeignKey *key)
+{
+	ListCell   *lc;
+
+	if (ig_relation_owner(key->child) == ig_relation_owner(key->parent))
+		return;
+	foreach(lc, ig_declared_triggers(key->child))
+	{
+		const IgDeclaredTrigger *declared = (const IgDeclaredTrigger *) lfirst(lc);
+
+		if (declared->rule->kind == IG_ROW_SOFT_DELETE_PARENT &&
+			ig_foreign_key_has_columns(key, declared->attnums))
+			return;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("the soft cascade to table \"%s\" is not confirmed by the table's owner",
+					ig_row_relation_text(key->child)),
+			 errdetail("It belongs to another role than table \"%s\".",
+					   ig_row_relation_text(key->parent)),
+			 errhint("Declare the rule as a role that owns both: SELECT invariant_guard.add_soft_delete(...);")));
 }
 
 /*

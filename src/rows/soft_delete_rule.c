@@ -59,6 +59,8 @@ ig_soft_delete_of(Relation rel, IgSoftDelete *rule)
 		if (kind == NULL || kind->kind != IG_ROW_SOFT_DELETE)
 			continue;
 
+		/* there may be another description of the same triggers by now */
+		trigger = ig_trigger_copy(&rel->trigdesc->triggers[i]);
 		memset(rule, 0, sizeof(IgSoftDelete));
 		read_arguments(trigger, rule);
 		read_columns(rel, trigger, rule);
@@ -76,8 +78,6 @@ ig_soft_delete_of_table(Oid relid, IgSoftDelete *rule)
 	if (!RelationIsValid(rel))
 		return false;
 	found = ig_soft_delete_of(rel, rule);
-	if (found && rule->keep != NULL)
-		rule->keep = pstrdup(rule->keep);
 	RelationClose(rel);
 	return found;
 }
