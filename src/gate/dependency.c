@@ -471,7 +471,34 @@ ig_describe(const ObjectAddress *address)
 List *
 ig_function_suspects(const char *table, const char *column)
 {
+	return ig_suspects_among(ig_function_texts(table), column);
+}
+
+List *
+ig_suspects_among(List *texts, const char *column)
+{
 	List	   *suspects = NIL;
+	ListCell   *lc;
+
+	foreach(lc, texts)
+	{
+		const IgFunctionText *function = (const IgFunctionText *) lfirst(lc);
+
+		if (list_length(suspects) == MAX_SUSPECTS)
+			break;
+		if (column == NULL || contains_word(function->body, column))
+			suspects = lappend(suspects, function->name);
+	}
+	return suspects;
+}
+
+/*
+ * All functions whose text contains the name of the table, with their texts.
+ */
+List *
+ig_function_texts(const char *table)
+{
+	List	   *texts = NIL;
 	Relation	pg_proc = table_open(ProcedureRelationId, AccessShareLock);
 	TupleDesc	desc = RelationGetDescr(pg_proc);
 	HeapTuple	tuple;
@@ -479,8 +506,7 @@ ig_function_suspects(const char *table, const char *column)
 
 	/* in the order in which they were made, not that of the catalog's pages */
 	scan = systable_beginscan(pg_proc, ProcedureOidIndexId, true, NULL, 0, NULL);
-	while (list_length(suspects) < MAX_SUSPECTS &&
-		   HeapTupleIsValid(tuple = systable_getnext(scan)))
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_proc form = (Form_pg_proc) GETSTRUCT(tuple);
 		bool		isnull;
@@ -496,21 +522,23 @@ ig_function_suspects(const char *table, const char *column)
 		if (isnull)
 			continue;
 		body = TextDatumGetCString(source);
-		if (contains_word(body, table) &&
-			(column == NULL || contains_word(body, column)) &&
+		schema = get_namespace_name(form->pronamespace);
+		if (schema != NULL && contains_word(body, table) &&
 			!OidIsValid(getExtensionOfObject(ProcedureRelationId, form->oid)))
 		{
-			schema = get_namespace_name(form->pronamespace);
-			if (schema != NULL)
-				suspects = lappend(suspects, psprintf("%s.%s", schema,
-													  NameStr(form->proname)));
+			IgFunctionText *function = palloc(sizeof(IgFunctionText));
+
+			function->name = psprintf("%s.%s", schema, NameStr(form->proname));
+			function->body = body;
+			texts = lappend(texts, function);
 		}
-		pfree(body);
+		else
+			pfree(body);
 	}
 
 	systable_endscan(scan);
 	table_close(pg_proc, AccessShareLock);
-	return suspects;
+	return texts;
 }
 
 /*

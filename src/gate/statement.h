@@ -167,6 +167,16 @@ extern List *ig_dependents_closure(List *addresses);
 extern Oid	ig_object_relation(const ObjectAddress *address);
 extern char *ig_describe(const ObjectAddress *address);
 extern List *ig_function_suspects(const char *table, const char *column);
+
+/* The same for several columns of one table. */
+typedef struct IgFunctionText
+{
+	char	   *name;			/* schema.function */
+	char	   *body;
+} IgFunctionText;
+
+extern List *ig_function_texts(const char *table);
+extern List *ig_suspects_among(List *texts, const char *column);
 extern List *ig_trigger_suspects(Oid relid, const char *column);
 
 /* change_drop.c, change_drop_part.c: drops that other statements share.  The

@@ -28,6 +28,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
@@ -38,6 +39,14 @@
 
 #define USE_COLUMNS			8
 #define OBSERVATION_COLUMNS	5
+
+/* The functions whose text names a table: of the table that was asked last. */
+typedef struct TextsOfTable
+{
+	MemoryContext context;
+	Oid			relid;
+	List	   *texts;			/* of IgFunctionText */
+} TextsOfTable;
 
 static const char *kind_name(IgUseKind kind);
 static IgUseKind latest_apart(const IgColumnUse *use);
@@ -50,7 +59,8 @@ static char *dependent(Oid relid, AttrNumber attnum, const ObjectAddress *found)
 static AttrNumber number_of_columns(Oid relid);
 static bool is_not_null(Oid constraint);
 static bool belongs_to(const ObjectAddress *address, Oid relid);
-static List *dependents(Oid relid, AttrNumber attnum);
+static List *dependents(Oid relid, AttrNumber attnum, FmgrInfo *flinfo);
+static List *function_texts(Oid relid, const char *table, FmgrInfo *flinfo);
 static List *publications(Oid relid);
 static List *add_publications(List *found, List *pubids, Oid relid);
 
@@ -274,7 +284,7 @@ ig_sql_reset_column_usage(PG_FUNCTION_ARGS)
 Datum
 ig_sql_column_dependents(PG_FUNCTION_ARGS)
 {
-	List	   *list = dependents(PG_GETARG_OID(0), PG_GETARG_INT16(1));
+	List	   *list = dependents(PG_GETARG_OID(0), PG_GETARG_INT16(1), fcinfo->flinfo);
 	Datum	   *elements = palloc((list_length(list) + 1) * sizeof(Datum));
 	int			count = 0;
 	ListCell   *lc;
@@ -303,7 +313,7 @@ add_text(List *list, const char *words)
 }
 
 static List *
-dependents(Oid relid, AttrNumber attnum)
+dependents(Oid relid, AttrNumber attnum, FmgrInfo *flinfo)
 {
 	char	   *table = get_rel_name(relid);
 	char	   *column = attnum != 0 ? get_attname(relid, attnum, true) : NULL;
@@ -325,9 +335,38 @@ dependents(Oid relid, AttrNumber attnum)
 		foreach(lc, ig_trigger_suspects(relid, column))
 			result = lappend(result, psprintf("text of trigger %s", (char *) lfirst(lc)));
 	}
-	foreach(lc, ig_function_suspects(table, column))
+	foreach(lc, ig_suspects_among(function_texts(relid, table, flinfo), column))
 		result = lappend(result, psprintf("text of function %s", (char *) lfirst(lc)));
 	return list_concat(result, publications(relid));
+}
+
+/*
+ * The columns of a table are asked for one after the other, so the functions
+ * that may name them are kept from one call to the next.
+ */
+static List *
+function_texts(Oid relid, const char *table, FmgrInfo *flinfo)
+{
+	TextsOfTable *kept = (TextsOfTable *) flinfo->fn_extra;
+	MemoryContext old;
+
+	if (kept == NULL)
+	{
+		kept = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof(TextsOfTable));
+		kept->context = AllocSetContextCreate(flinfo->fn_mcxt, "invariant_guard texts",
+											  ALLOCSET_DEFAULT_SIZES);
+		flinfo->fn_extra = kept;
+	}
+	if (kept->relid == relid)
+		return kept->texts;
+
+	MemoryContextReset(kept->context);
+	kept->relid = InvalidOid;
+	old = MemoryContextSwitchTo(kept->context);
+	kept->texts = ig_function_texts(table);
+	kept->relid = relid;
+	MemoryContextSwitchTo(old);
+	return kept->texts;
 }
 
 /*

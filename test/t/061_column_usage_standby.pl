@@ -190,6 +190,22 @@ is($node->safe_psql('restored', q{SELECT now() - since < interval '1 min' FROM i
 	WHERE observed}), 't', 'and is not observed for longer than it is there');
 $node->stop;
 
+# Where there is no worker to be had, what is lost is told as a gap.
+if ($major >= 17)
+{
+	$node = start_node('slots', "max_worker_processes = 0\n");
+	shop($node, 'shop', preload => 1);
+	like(column($node, 'nickname'), qr/^\|/, 'no worker: recorded all the same');
+	is($node->safe_psql('shop', q{SELECT in_force, not_covered FROM invariant_guard.status() WHERE layer = 'usage record'}),
+		't|no background worker writes it to disk: is max_worker_processes too small?', 'no worker: status');
+	$node->safe_psql('shop', 'SELECT nickname FROM users LIMIT 1');
+	$node->restart;
+	is(column($node, 'nickname'), '|', 'no worker: lost');
+	is($node->safe_psql('shop', q{SELECT now() - since < interval '1 min' FROM invariant_guard.usage_observation WHERE observed}), 't',
+		'and not observed before');
+	$node->stop;
+}
+
 # What a subscription applies is no query.
 $node = start_node('publisher', "shared_preload_libraries = 'invariant_guard'\nwal_level = logical\nmax_wal_senders = 4\n");
 shop($node, 'source');
