@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "platform/catalog.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
 #include "platform/text.h"
@@ -33,7 +34,6 @@ static bool is_by_owner_of(Oid tgoid, Relation rel);
 static IgDeclaredTrigger *same_above(const IgDeclaredTrigger *declared);
 static bool may_be_from_above(Oid relid);
 static bool is_same_assertion(const IgDeclaredTrigger *a, const IgDeclaredTrigger *b);
-static Oid	owner_of(Oid relid);
 
 Oid
 ig_assertion_role(Oid tgoid, Relation rel)
@@ -61,7 +61,7 @@ ig_assertion_role(Oid tgoid, Relation rel)
 				 errhint("ALTER TABLE %s ENABLE ALWAYS TRIGGER %s;",
 						 ig_row_relation_text(declared->relid),
 						 ig_text_name(quote_identifier(declared->name)))));
-	return owner_of(declared->relid);
+	return ig_relation_owner(declared->relid);
 }
 
 /* The usual case, by what is cached. */
@@ -113,7 +113,7 @@ may_be_from_above(Oid relid)
 
 	foreach(lc, ig_parents_of(relid))
 	{
-		if (owner_of(lfirst_oid(lc)) != owner_of(relid))
+		if (ig_relation_owner(lfirst_oid(lc)) != ig_relation_owner(relid))
 			return true;
 	}
 	return false;
@@ -126,17 +126,4 @@ is_same_assertion(const IgDeclaredTrigger *a, const IgDeclaredTrigger *b)
 	const char *y = ig_declared_option(b, "assertion");
 
 	return a->rule == b->rule && x != NULL && y != NULL && strcmp(x, y) == 0;
-}
-
-static Oid
-owner_of(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
 }

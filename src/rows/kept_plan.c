@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "platform/catalog.h"
 #include "rows/kept_plan.h"
 
 typedef struct KeptPlan
@@ -37,7 +38,6 @@ static SPIPlanPtr plan_of(const char *sql, int nargs, Oid *types);
 static bool is_for(const KeptPlan *kept, const char *sql, int nargs, const Oid *types);
 static void keep(KeptPlan *kept, const char *sql, int nargs, const Oid *types,
 				 SPIPlanPtr plan);
-static Oid	owner_of(Oid relid);
 
 uint64
 ig_kept_plan_run(const char *sql, int nargs, Oid *types, Datum *values, Oid relid, long limit)
@@ -51,7 +51,7 @@ ig_kept_plan_run(const char *sql, int nargs, Oid *types, Datum *values, Oid reli
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(owner_of(relid), context | SECURITY_LOCAL_USERID_CHANGE |
+	SetUserIdAndSecContext(ig_relation_owner(relid), context | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_NOFORCE_RLS);
 
 	/* an error puts the user back, by the end of the (sub)transaction */
@@ -142,17 +142,4 @@ keep(KeptPlan *kept, const char *sql, int nargs, const Oid *types, SPIPlanPtr pl
 	kept->types = MemoryContextAlloc(TopMemoryContext, sizeof(Oid) * Max(nargs, 1));
 	memcpy(kept->types, types, sizeof(Oid) * nargs);
 	kept->plan = plan;
-}
-
-static Oid
-owner_of(Oid relid)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
-	Oid			owner;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", relid);
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
-	ReleaseSysCache(tuple);
-	return owner;
 }
