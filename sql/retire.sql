@@ -597,6 +597,19 @@ DELETE FROM parent;
 RESET invariant_guard.retired_column_use;
 SELECT * FROM refers;
 
+-- what the transaction made takes values, as when it restores a dump; later ones do not
+BEGIN;
+CREATE TABLE restored (id int, old text);
+SELECT invariant_guard.retire_column('restored', 'old', 'x', block_writes => true);
+COPY restored FROM stdin;
+1	a
+\.
+SET LOCAL invariant_guard.retired_column_use = error;
+INSERT INTO restored VALUES (2, 'b');
+SELECT * FROM restored;
+COMMIT;
+INSERT INTO restored VALUES (3, 'c');
+
 SET client_min_messages = warning;
 SET invariant_guard.mode = off;
 DROP PUBLICATION regress_retire_some;
