@@ -610,6 +610,23 @@ SELECT * FROM restored;
 COMMIT;
 INSERT INTO restored VALUES (3, 'c');
 
+-- a column that a row rule names: the rule goes first
+CREATE TABLE ruled (id int, note text);
+INSERT INTO ruled VALUES (1, 'a');
+SELECT invariant_guard.add_immutable_columns('ruled', '{note}');
+SELECT invariant_guard.retire_column('ruled', 'note', 'x');
+SET invariant_guard.retirement_period = 0;
+\set VERBOSITY default
+ALTER TABLE ruled DROP COLUMN note;
+\set VERBOSITY terse
+BEGIN;
+SET LOCAL invariant_guard.reason = 't';
+SET LOCAL invariant_guard.allow = 'guard-self(ruled)';
+SELECT invariant_guard.drop_rule('ruled', 'immutable-columns');
+COMMIT;
+ALTER TABLE ruled DROP COLUMN note;
+RESET invariant_guard.retirement_period;
+
 SET client_min_messages = warning;
 SET invariant_guard.mode = off;
 DROP PUBLICATION regress_retire_some;
