@@ -615,7 +615,13 @@ CREATE TABLE ruled (id int, note text);
 INSERT INTO ruled VALUES (1, 'a');
 SELECT invariant_guard.add_immutable_columns('ruled', '{note}');
 SELECT invariant_guard.retire_column('ruled', 'note', 'x');
+CREATE TABLE kept (id int, note text);
+INSERT INTO kept VALUES (1, 'a');
+SELECT invariant_guard.add_append_only('kept');
+SELECT invariant_guard.retire_table('kept', 'x'), invariant_guard.retire_column('kept', 'note', 'x');
 SET invariant_guard.retirement_period = 0;
+SELECT rel, "column", h FROM invariant_guard.retirements, unnest(held_by) h
+WHERE rel IN ('ruled'::regclass, 'kept'::regclass) AND h NOT LIKE 'trigger %' ORDER BY rel::text, "column" NULLS FIRST, h;
 \set VERBOSITY default
 ALTER TABLE ruled DROP COLUMN note;
 \set VERBOSITY terse
