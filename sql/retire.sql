@@ -597,6 +597,42 @@ DELETE FROM parent;
 RESET invariant_guard.retired_column_use;
 SELECT * FROM refers;
 
+-- what the transaction made takes values, as when it restores a dump; later ones do not
+BEGIN;
+CREATE TABLE restored (id int, old text);
+SELECT invariant_guard.retire_column('restored', 'old', 'x', block_writes => true);
+COPY restored FROM stdin;
+1	a
+\.
+SET LOCAL invariant_guard.retired_column_use = error;
+INSERT INTO restored VALUES (2, 'b');
+SELECT * FROM restored;
+COMMIT;
+INSERT INTO restored VALUES (3, 'c');
+
+-- a column that a row rule names: the rule goes first
+CREATE TABLE ruled (id int, note text);
+INSERT INTO ruled VALUES (1, 'a');
+SELECT invariant_guard.add_immutable_columns('ruled', '{note}');
+SELECT invariant_guard.retire_column('ruled', 'note', 'x');
+CREATE TABLE kept (id int, note text);
+INSERT INTO kept VALUES (1, 'a');
+SELECT invariant_guard.add_append_only('kept');
+SELECT invariant_guard.retire_table('kept', 'x'), invariant_guard.retire_column('kept', 'note', 'x');
+SET invariant_guard.retirement_period = 0;
+SELECT rel, "column", h FROM invariant_guard.retirements, unnest(held_by) h
+WHERE rel IN ('ruled'::regclass, 'kept'::regclass) AND h NOT LIKE 'trigger %' ORDER BY rel::text, "column" NULLS FIRST, h;
+\set VERBOSITY default
+ALTER TABLE ruled DROP COLUMN note;
+\set VERBOSITY terse
+BEGIN;
+SET LOCAL invariant_guard.reason = 't';
+SET LOCAL invariant_guard.allow = 'guard-self(ruled)';
+SELECT invariant_guard.drop_rule('ruled', 'immutable-columns');
+COMMIT;
+ALTER TABLE ruled DROP COLUMN note;
+RESET invariant_guard.retirement_period;
+
 SET client_min_messages = warning;
 SET invariant_guard.mode = off;
 DROP PUBLICATION regress_retire_some;

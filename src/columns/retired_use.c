@@ -25,6 +25,7 @@
 #include "model/retirement.h"
 #include "platform/inherit.h"
 #include "platform/label.h"
+#include "platform/relation.h"
 #include "platform/settings.h"
 #include "rules/allowance.h"
 #include "rules/rules.h"
@@ -163,6 +164,7 @@ ig_retired_use(Oid relid, const Bitmapset *read, const Bitmapset *inserted,
 	bool		tells = counts && ig_guc_retired_column_use != IG_RETIRED_USE_RECORD;
 	Retired		entry;
 	Bitmapset  *written;
+	bool		is_new;
 
 	if (found == NULL || (!tells && found->blocking == NULL) || !ig_gate_active())
 		return;
@@ -171,9 +173,11 @@ ig_retired_use(Oid relid, const Bitmapset *read, const Bitmapset *inserted,
 	entry.columns = bms_copy(found->columns);
 	entry.blocking = bms_copy(found->blocking);
 	written = bms_union(inserted, updated);
-	if (!by_server)
+	/* a restore in one transaction: the label of a table comes before its rows */
+	is_new = ig_relation_is_created_here(relid);
+	if (!by_server && !is_new)
 		judge_writes(&entry, written);
-	if (tells)
+	if (tells && !is_new)
 		judge_use(&entry, read, written);
 	bms_free(written);
 	bms_free(entry.columns);

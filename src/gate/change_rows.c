@@ -31,6 +31,7 @@
 #define WHY_HISTORY		"What is stored in the table is never changed or removed, and this would do it without any trigger that sees it."
 #define WHY_NAME		"Another table could take the name, and those who use it would write to that one, without the rule."
 #define WHY_COLUMN		"The rule names the column, and could not be checked without it."
+#define WHY_DROP_FIRST	"The rule names the column, and could not be checked without it: invariant_guard.drop_rule() drops the rule first."
 #define WHY_REDIRECT	"What is written would go elsewhere, or nowhere, and no trigger of the rule would see it."
 #define WHY_CASCADE		"The foreign key would delete or change rows that the rule keeps, or every such statement on the other table would fail."
 #define WHY_INDEX		"The rule is held by this index."
@@ -289,7 +290,7 @@ loosened_column(const IgChange *change, List *declared, bool anchored_too)
 					  psprintf("%s column \"%s\" of %s",
 							   change->kind == IG_DROP_COLUMN ? "drop" : "rename",
 							   ig_text_name(change->column), ig_text_relation(change->rel)),
-					  WHY_COLUMN);
+					  change->kind == IG_DROP_COLUMN ? WHY_DROP_FIRST : WHY_COLUMN);
 	}
 	return NULL;
 }

@@ -46,6 +46,7 @@ static List *dependents_of(Oid relid, AttrNumber attnum);
 static bool is_shown(const ObjectAddress *object, Oid relid, AttrNumber attnum);
 static List *naming_functions(Oid relid, const char *column);
 static List *naming_triggers(Oid relid, const char *column);
+static const char *keeping_rule(IgRelation *rel, AttrNumber attnum);
 static List *holds_of(Oid relid, AttrNumber attnum, const IgVerdict *verdict, bool names);
 static Datum text_array(List *strings);
 
@@ -239,6 +240,7 @@ holds_of(Oid relid, AttrNumber attnum, const IgVerdict *verdict, bool names)
 	ObjectAddress address;
 	IgDependents found;
 	List	   *result = NIL;
+	const char *rule = rel != NULL ? keeping_rule(rel, attnum) : NULL;
 	ListCell   *lc;
 
 	if (verdict->hold != IG_HOLD_NOTHING)
@@ -249,6 +251,8 @@ holds_of(Oid relid, AttrNumber attnum, const IgVerdict *verdict, bool names)
 	foreach(lc, found.victims)
 		result = lappend(result, psprintf("%s depends on it",
 										  ((const IgVictim *) lfirst(lc))->description));
+	if (rule != NULL)
+		result = lappend(result, psprintf("row rule \"%s\" keeps it", rule));
 
 	if (attnum != InvalidAttrNumber && rel != NULL)
 	{
@@ -259,6 +263,26 @@ holds_of(Oid relid, AttrNumber attnum, const IgVerdict *verdict, bool names)
 											  quote_identifier((char *) lfirst(lc))));
 	}
 	return result;
+}
+
+/*
+ * The row rule that the drop would loosen, or NULL.
+ */
+static const char *
+keeping_rule(IgRelation *rel, AttrNumber attnum)
+{
+	IgChange	drop = {0};
+	const IgChange *loosened;
+
+	drop.kind = attnum != InvalidAttrNumber ? IG_DROP_COLUMN : IG_DROP_TABLE;
+	drop.rel = rel;
+	drop.attnum = attnum;
+	if (attnum != InvalidAttrNumber)
+		drop.column = get_attname(rel->relid, attnum, true);
+	if (attnum != InvalidAttrNumber && drop.column == NULL)
+		return NULL;
+	loosened = ig_change_loosened(&drop);
+	return loosened != NULL ? loosened->name : NULL;
 }
 
 static Datum

@@ -265,6 +265,13 @@ for my $way ('plain', 'custom', 'schema only')
 		"$way: but the restore itself has written the column");
 }
 
+# in one transaction all is new, with the guard on as well: labels come before the rows
+$node->safe_psql('postgres', 'CREATE DATABASE at_once');
+my ($at_once) = run_client([ 'pg_restore', @connect, '-1', '-d', 'at_once', "$dir/custom" ]);
+is($at_once, 0, 'one transaction, guard on: restore');
+is($node->safe_psql('at_once', $all), $expected, 'one transaction, guard on: what is retired is restored');
+is($node->safe_psql('at_once', 'SELECT count(nickname) > 0 FROM users'), 't', 'one transaction, guard on: values and all');
+
 # ---- statements that are told, or refused; cached plans included
 $node->safe_psql('shop', "SELECT invariant_guard.retire_column('users', 'nickname', 'gone in 4.0')");
 my $cached = session('regress_app', 'cached');
