@@ -89,4 +89,5 @@ COMMENT ON VIEW invariant_guard.retirements IS
 
 REVOKE ALL ON FUNCTION invariant_guard.retirements() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION invariant_guard.retirements() TO PUBLIC;
-GRANT SELECT ON invariant_guard.retirements TO PUBLIC;
+REVOKE ALL ON TABLE invariant_guard.retirements FROM PUBLIC;
+GRANT SELECT ON TABLE invariant_guard.retirements TO PUBLIC;

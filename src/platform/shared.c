@@ -123,7 +123,8 @@ make(void *memory)
 bool
 ig_shared_is_possible(void)
 {
-	return (parts != NULL && parts->head != NULL) || IG_HAS_DSM_REGISTRY;
+	return (parts != NULL && parts->head != NULL) ||
+		(IG_HAS_DSM_REGISTRY && IsUnderPostmaster);
 }
 
 void *
