@@ -282,15 +282,19 @@ loosened_column(const IgChange *change, List *declared, bool anchored_too)
 		const IgDeclaredTrigger *trigger = (const IgDeclaredTrigger *) lfirst(lc);
 		AttrNumber	attnum = trigger->relid == change->rel->relid ? change->attnum :
 			get_attnum(trigger->relid, change->column);
+		IgChange   *loosened;
 
 		if (anchored_too ? !bms_is_member(attnum, trigger->mentioned) :
 			!bms_is_member(attnum, trigger->in_arguments))
 			continue;
-		return loosen(change, trigger->rule,
-					  psprintf("%s column \"%s\" of %s",
-							   change->kind == IG_DROP_COLUMN ? "drop" : "rename",
-							   ig_text_name(change->column), ig_text_relation(change->rel)),
-					  change->kind == IG_DROP_COLUMN ? WHY_DROP_FIRST : WHY_COLUMN);
+		loosened = loosen(change, trigger->rule,
+						  psprintf("%s column \"%s\" of %s",
+								   change->kind == IG_DROP_COLUMN ? "drop" : "rename",
+								   ig_text_name(change->column), ig_text_relation(change->rel)),
+						  change->kind == IG_DROP_COLUMN ? WHY_DROP_FIRST : WHY_COLUMN);
+		if (change->kind == IG_DROP_COLUMN)
+			loosened->ruled = ig_relation_load(trigger->relid);
+		return loosened;
 	}
 	return NULL;
 }

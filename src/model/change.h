@@ -227,6 +227,7 @@ typedef struct IgChange
 	IgChangeKind kind;
 	IgRelation *rel;			/* NULL where the object is no relation */
 	IgRelation *parent;			/* of partitions */
+	IgRelation *ruled;			/* whose row rule has to go first */
 	ObjectAddress address;		/* the object that goes, where one does */
 	const char *column;
 	AttrNumber	attnum;

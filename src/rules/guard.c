@@ -17,6 +17,7 @@
 static void judge_unprotect(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_detach(IgFinding *finding, const IgChange *change);
 static void judge_self(const IgRule *rule, const IgChange *change, IgFindings *findings);
+static void hint_drop_rule(IgFinding *finding, const IgChange *change);
 static void judge_row_rule(const IgRule *rule, const IgChange *change, IgFindings *findings);
 
 static void
@@ -67,6 +68,23 @@ judge_self(const IgRule *rule, const IgChange *change, IgFindings *findings)
 }
 
 /*
+ * The rule's triggers depend on the column, so that the server refuses the
+ * statement while they are there, whatever is allowed.
+ */
+static void
+hint_drop_rule(IgFinding *finding, const IgChange *change)
+{
+	StringInfoData items;
+
+	initStringInfo(&items);
+	ig_allowance_append(&items, "guard-self", change->ruled->schema, change->ruled->name, NULL);
+	ig_allowance_hint(finding, items.data,
+					  psprintf("SELECT invariant_guard.drop_rule(%s, %s);\n%s",
+							   quote_literal_cstr(ig_relation_quoted(change->ruled)),
+							   quote_literal_cstr(change->name), change->sql));
+}
+
+/*
  * What is detached can be given rules of its own before; all else needs an
  * allowance.
  */
@@ -78,6 +96,11 @@ judge_row_rule(const IgRule *rule, const IgChange *change, IgFindings *findings)
 										 change->words, change->name);
 
 	ig_finding_detail(finding, "%s", change->new_name);
+	if (change->ruled != NULL && change->sql != NULL)
+	{
+		hint_drop_rule(finding, change);
+		return;
+	}
 	if (change->parent == NULL)
 	{
 		ig_allowance_hint_statement(finding, change);
