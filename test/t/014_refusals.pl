@@ -106,8 +106,10 @@ sub try_everything
 	$_->{run}->pump_nb for @sessions;
 	$_->quit for @sessions;
 	$is->('SELECT refused FROM invariant_guard.rule_counters WHERE rule = $$truncate$$', '1600', 'writers at once: counts');
-	$is->('SELECT count(*), count(DISTINCT pid), min(rule), max(rule) FROM invariant_guard.findings',
-		'1000|4|truncate|truncate', 'the ring is full, and whole');
+	# None has written more than 400 of the last 1000, so at least three are among
+	# them; whether the fourth is, the scheduler decides.
+	$is->('SELECT count(*), count(DISTINCT pid) >= 3, min(rule), max(rule) FROM invariant_guard.findings',
+		'1000|t|truncate|truncate', 'the ring is full, and whole');
 	$is->('SELECT count(*) FROM invariant_guard.findings', '0', 'what is too old is gone', 'other');
 	$is->(q{SELECT bool_and(number = above - 1) FROM (
 			SELECT number, lag(number) OVER (ORDER BY number DESC) AS above FROM invariant_guard.findings()) n
