@@ -16,18 +16,15 @@
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_trigger.h"
-#include "common/hashfn.h"
-#include "nodes/nodeFuncs.h"
-#include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "model/row_rule.h"
+#include "model/when_clause.h"
 
 static const IgRowRule rules[] = {
 	{IG_ROW_OPTIMISTIC_LOCK, "optimistic-lock", "optimistic_lock", true, false},
@@ -57,42 +54,14 @@ typedef struct KnownFunction
 {
 	Oid			funcid;			/* hash key */
 	const IgRowRule *rule;
-	bool		anchor;
+	char		anchor[NAMEDATALEN];	/* the name of one, or empty */
 } KnownFunction;
 
 static HTAB *known_functions = NULL;
 
-/*
- * What was read from WHEN clauses: a trigger asks once a statement, and reading
- * is dear.  By the clause's text, so that nothing but a function in it can
- * make it untrue.
- */
-typedef struct KnownClause
-{
-	uint32		hash;			/* hash key */
-	char	   *qual;
-	List	   *attnums;
-} KnownClause;
-
-#define MAX_KNOWN_CLAUSES	1000
-
-static HTAB *known_clauses = NULL;
-static MemoryContext clauses_context = NULL;
-
-typedef struct AnchorWalk
-{
-	bool		anchors_only;
-	bool		inside;			/* of an anchor */
-	List	   *attnums;
-	Bitmapset  *mentioned;
-} AnchorWalk;
-
 static void functions_changed(Datum arg, int cacheid, uint32 hashvalue);
 static const KnownFunction *known_function(Oid funcid);
 static void recognize(KnownFunction *known);
-static void forget_clauses(void);
-static void remember_clause(uint32 hash, const char *qual, const List *attnums);
-static bool collect_columns(Node *node, AnchorWalk *walk);
 static List *scan_triggers(Oid index, ScanKey key, int nkeys);
 static IgDeclaredTrigger *declared_of(HeapTuple tuple, TupleDesc desc);
 static void read_arguments(IgDeclaredTrigger *declared, HeapTuple tuple, TupleDesc desc,
@@ -111,7 +80,7 @@ functions_changed(Datum arg, int cacheid, uint32 hashvalue)
 	HASH_SEQ_STATUS status;
 	KnownFunction *known;
 
-	forget_clauses();
+	ig_when_forget();
 	if (known_functions == NULL)
 		return;
 	hash_seq_init(&status, known_functions);
@@ -194,7 +163,7 @@ recognize(KnownFunction *known)
 	datum = SysCacheGetAttr(PROCOID, tuple, Anum_pg_proc_prosrc, &isnull);
 	symbol = isnull ? NULL : TextDatumGetCString(datum);
 	if (symbol != NULL && strncmp(symbol, ANCHOR_PREFIX, strlen(ANCHOR_PREFIX)) == 0)
-		known->anchor = true;
+		strlcpy(known->anchor, symbol + strlen(ANCHOR_PREFIX), NAMEDATALEN);
 	else if (symbol != NULL && strncmp(symbol, SYMBOL_PREFIX, strlen(SYMBOL_PREFIX)) == 0)
 	{
 		for (int i = 0; i < lengthof(rules); i++)
@@ -215,78 +184,19 @@ ig_row_rule_of_function(Oid funcid)
 bool
 ig_row_rule_is_anchor(Oid funcid)
 {
-	return known_function(funcid)->anchor;
+	return known_function(funcid)->anchor[0] != '\0';
 }
 
-List *
-ig_row_rule_anchored(const char *qual)
+bool
+ig_row_rule_anchor_is(Oid funcid, const char *name)
 {
-	AnchorWalk	walk = {.anchors_only = true};
-	const KnownClause *known;
-	uint32		hash;
-
-	if (qual == NULL)
-		return NIL;
-	hash = hash_bytes((const unsigned char *) qual, strlen(qual));
-	known = known_clauses == NULL ? NULL :
-		(const KnownClause *) hash_search(known_clauses, &hash, HASH_FIND, NULL);
-	if (known != NULL && strcmp(known->qual, qual) == 0)
-		return list_copy(known->attnums);
-
-	(void) collect_columns((Node *) stringToNode(qual), &walk);
-	remember_clause(hash, qual, walk.attnums);
-	return walk.attnums;
-}
-
-/* Also when there are too many of them. */
-static void
-forget_clauses(void)
-{
-	known_clauses = NULL;
-	if (clauses_context != NULL)
-		MemoryContextReset(clauses_context);
-}
-
-static void
-remember_clause(uint32 hash, const char *qual, const List *attnums)
-{
-	MemoryContext old;
-	KnownClause *known;
-	KnownClause kept;
-	bool		is_known;
-
-	if (known_clauses != NULL && hash_get_num_entries(known_clauses) >= MAX_KNOWN_CLAUSES)
-		forget_clauses();
-	if (clauses_context == NULL)
-		clauses_context = AllocSetContextCreate(TopMemoryContext,
-												"invariant_guard WHEN clauses",
-												ALLOCSET_DEFAULT_SIZES);
-	if (known_clauses == NULL)
-	{
-		HASHCTL		ctl = {0};
-
-		ctl.keysize = sizeof(uint32);
-		ctl.entrysize = sizeof(KnownClause);
-		ctl.hcxt = clauses_context;
-		known_clauses = hash_create("invariant_guard WHEN clauses", 64, &ctl,
-									HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	}
-
-	old = MemoryContextSwitchTo(clauses_context);
-	kept.hash = hash;
-	kept.qual = pstrdup(qual);
-	kept.attnums = list_copy(attnums);
-	MemoryContextSwitchTo(old);
-
-	/* one of the same hash gives way */
-	known = (KnownClause *) hash_search(known_clauses, &hash, HASH_ENTER, &is_known);
-	*known = kept;
+	return strcmp(known_function(funcid)->anchor, name) == 0;
 }
 
 List *
 ig_row_rule_columns(const Trigger *trigger, Relation rel)
 {
-	List	   *attnums = ig_row_rule_anchored(trigger->tgqual);
+	List	   *attnums = ig_when_columns(trigger->tgoid, trigger->tgqual, NULL);
 
 	if (attnums != NIL)
 		return attnums;
@@ -302,44 +212,6 @@ ig_row_rule_columns(const Trigger *trigger, Relation rel)
 		attnums = lappend_int(attnums, attnum);
 	}
 	return attnums;
-}
-
-Bitmapset *
-ig_row_rule_mentioned(const char *qual)
-{
-	AnchorWalk	walk = {0};
-
-	if (qual != NULL)
-		(void) collect_columns((Node *) stringToNode(qual), &walk);
-	return walk.mentioned;
-}
-
-static bool
-collect_columns(Node *node, AnchorWalk *walk)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Var))
-	{
-		AttrNumber	attnum = ((Var *) node)->varattno;
-
-		if (attnum > 0 && (walk->inside || !walk->anchors_only))
-		{
-			walk->attnums = list_append_unique_int(walk->attnums, attnum);
-			walk->mentioned = bms_add_member(walk->mentioned, attnum);
-		}
-		return false;
-	}
-	if (IsA(node, FuncExpr) && ig_row_rule_is_anchor(((FuncExpr *) node)->funcid))
-	{
-		bool		outside = walk->inside;
-
-		walk->inside = true;
-		(void) expression_tree_walker(node, collect_columns, walk);
-		walk->inside = outside;
-		return false;
-	}
-	return expression_tree_walker(node, collect_columns, walk);
 }
 
 List *
@@ -454,8 +326,8 @@ declared_of(HeapTuple tuple, TupleDesc desc)
 	declared->update_of = form->tgattr.dim1 > 0;
 
 	qual = text_of(tuple, Anum_pg_trigger_tgqual, desc);
-	declared->attnums = ig_row_rule_anchored(qual);
-	declared->mentioned = ig_row_rule_mentioned(qual);
+	declared->attnums = ig_when_columns(form->oid, qual, NULL);
+	declared->mentioned = ig_when_mentioned(qual);
 	foreach(lc, declared->attnums)
 	{
 		char	   *name = get_attname(form->tgrelid, lfirst_int(lc), true);

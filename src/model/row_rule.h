@@ -90,21 +90,15 @@ extern const IgRowRule *ig_row_rule_of_function(Oid funcid);
 /* Is it uses(), changed() or moved()? */
 extern bool ig_row_rule_is_anchor(Oid funcid);
 
-/*
- * The columns of a trigger of the relation, in the order in which they are
- * written: a List of int attribute numbers from the anchor of its WHEN clause
- * (the text of pg_trigger.tgqual), NIL if it has none.
- */
-extern List *ig_row_rule_anchored(const char *qual);
+/* Is it that one of them? */
+extern bool ig_row_rule_anchor_is(Oid funcid, const char *name);
 
 /*
- * The same for a trigger as the relation cache has it: from its WHEN clause, or
- * from its arguments; NIL if one of these names no column.
+ * The columns of a trigger as the relation cache has it, as a List of int
+ * attribute numbers in the order in which they are written: from its WHEN
+ * clause, or from its arguments; NIL if one of these names no column.
  */
 extern List *ig_row_rule_columns(const Trigger *trigger, Relation rel);
-
-/* All columns of OLD and NEW that the WHEN clause mentions. */
-extern Bitmapset *ig_row_rule_mentioned(const char *qual);
 
 /*
  * The IgDeclaredTriggers of a relation, those that are disabled included, by

@@ -25,6 +25,7 @@
 #include "gate/decide.h"
 #include "gate/net.h"
 #include "model/finding.h"
+#include "model/when_clause.h"
 #include "platform/errcodes.h"
 #include "platform/list_setting.h"
 #include "rows/rule_trigger.h"
@@ -227,7 +228,7 @@ static void
 add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel)
 {
 	const IgRuleDefinition *definition = trigger->definition;
-	List	   *anchored = ig_row_rule_anchored(tg->tgqual);
+	List	   *anchored = ig_when_columns(tg->tgoid, tg->tgqual, NULL);
 	ListCell   *lc;
 
 	trigger->columns = palloc0(sizeof(IgRuleColumn) * (list_length(anchored) + tg->tgnargs + 1));

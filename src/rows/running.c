@@ -21,9 +21,11 @@
 #include "utils/memutils.h"
 
 #include "model/row_rule.h"
+#include "model/when_clause.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
 #include "rows/running.h"
+#include "rows/when.h"
 
 /*
  * A plan carries marks among what it depends on: as an item of a catalog cache
@@ -82,7 +84,13 @@ ig_running_install(void)
 static void
 ig_ExecutorRun(IG_EXECUTOR_RUN_PARAMETERS)
 {
-	int			outer = queryDesc->plannedstmt->resultRelations == NIL ? -1 : push(queryDesc);
+	int			outer = -1;
+
+	if (queryDesc->plannedstmt->resultRelations != NIL)
+	{
+		outer = push(queryDesc);
+		ig_when_prepare(queryDesc);
+	}
 
 	if (prev_ExecutorRun)
 		prev_ExecutorRun(IG_EXECUTOR_RUN_ARGUMENTS);
@@ -228,7 +236,7 @@ ig_rule_mark(const Trigger *trigger, Relation rel)
 	uint32		mark = rule ? (uint32) rule->kind + 1 : 0;
 	ListCell   *lc;
 
-	foreach(lc, ig_row_rule_anchored(trigger->tgqual))
+	foreach(lc, ig_when_columns(trigger->tgoid, trigger->tgqual, NULL))
 	{
 		const char *name =
 			NameStr(TupleDescAttr(RelationGetDescr(rel), lfirst_int(lc) - 1)->attname);

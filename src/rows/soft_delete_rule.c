@@ -9,30 +9,14 @@
 
 #include "catalog/pg_trigger.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 
+#include "model/when_clause.h"
 #include "rows/soft_delete.h"
-
-/*
- * What the WHEN clause of a trigger names.  Reading it takes longer than all
- * else that is done for a DELETE, and it is the same each time.
- */
-typedef struct KnownColumns
-{
-	Oid			tgoid;			/* hash key */
-	char	   *qual;			/* what was read; another one is another rule */
-	AttrNumber	deleted;
-	AttrNumber	operation;
-} KnownColumns;
-
-static HTAB *known_columns = NULL;
 
 static void read_columns(Relation rel, const Trigger *trigger, IgSoftDelete *rule);
 static void read_arguments(const Trigger *trigger, IgSoftDelete *rule);
-static const KnownColumns *columns_of(const Trigger *trigger);
 
 bool
 ig_soft_delete_declares(const Trigger *trigger)
@@ -113,13 +97,10 @@ read_arguments(const Trigger *trigger, IgSoftDelete *rule)
 static void
 read_columns(Relation rel, const Trigger *trigger, IgSoftDelete *rule)
 {
-	if (trigger->tgqual != NULL)
-	{
-		const KnownColumns *known = columns_of(trigger);
+	List	   *anchored = ig_when_columns(trigger->tgoid, trigger->tgqual, NULL);
 
-		rule->deleted = known->deleted;
-		rule->operation = known->operation;
-	}
+	rule->deleted = list_length(anchored) > 0 ? linitial_int(anchored) : 0;
+	rule->operation = list_length(anchored) > 1 ? lsecond_int(anchored) : 0;
 	for (int i = 0; i < trigger->tgnargs && rule->deleted == 0; i++)
 	{
 		if (strchr(trigger->tgargs[i], '=') != NULL)
@@ -128,36 +109,4 @@ read_columns(Relation rel, const Trigger *trigger, IgSoftDelete *rule)
 		if (i + 1 < trigger->tgnargs && strchr(trigger->tgargs[i + 1], '=') == NULL)
 			rule->operation = get_attnum(RelationGetRelid(rel), trigger->tgargs[i + 1]);
 	}
-}
-
-static const KnownColumns *
-columns_of(const Trigger *trigger)
-{
-	KnownColumns *known;
-	List	   *anchored;
-	bool		found;
-
-	if (known_columns == NULL)
-	{
-		HASHCTL		ctl = {0};
-
-		ctl.keysize = sizeof(Oid);
-		ctl.entrysize = sizeof(KnownColumns);
-		known_columns = hash_create("invariant_guard soft delete", 32, &ctl,
-									HASH_ELEM | HASH_BLOBS);
-	}
-
-	known = (KnownColumns *) hash_search(known_columns, &trigger->tgoid, HASH_FIND, NULL);
-	if (known != NULL && known->qual != NULL && strcmp(known->qual, trigger->tgqual) == 0)
-		return known;
-
-	anchored = ig_row_rule_anchored(trigger->tgqual);
-	known = (KnownColumns *) hash_search(known_columns, &trigger->tgoid, HASH_ENTER, &found);
-	if (found && known->qual != NULL)
-		pfree(known->qual);
-	known->qual = NULL;
-	known->deleted = list_length(anchored) > 0 ? linitial_int(anchored) : 0;
-	known->operation = list_length(anchored) > 1 ? lsecond_int(anchored) : 0;
-	known->qual = MemoryContextStrdup(TopMemoryContext, trigger->tgqual);
-	return known;
 }
