@@ -90,7 +90,7 @@ for my $way ([ 'session', '' ], [ 'link', '', '--link' ],
 	$old->stop;
 
 	my $new = PostgreSQL::Test::Cluster->new("new_$name");
-	$new->init;
+	$new->init(extra => [ '--locale=C', '--encoding=UTF8' ]);
 	$new->append_conf('postgresql.conf', "log_statement = none\n$conf");
 
 	my $dir = "$work/$name";

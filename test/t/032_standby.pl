@@ -30,7 +30,7 @@ for my $way ('shared', 'session', 'none')
 {
 	my $conf = $way eq 'shared' ? "shared_preload_libraries = 'invariant_guard'\n" : '';
 	my $node = PostgreSQL::Test::Cluster->new("primary_$way");
-	$node->init(allows_streaming => 1);
+	$node->init(allows_streaming => 1, extra => [ '--locale=C', '--encoding=UTF8' ]);
 	$node->append_conf('postgresql.conf', "wal_level = logical\n$conf");
 	$node->start;
 	make_ledger($node, 'shop');

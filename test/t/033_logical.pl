@@ -33,7 +33,7 @@ for my $way ('session', 'shared')
 
 	for my $node ($publisher, $subscriber)
 	{
-		$node->init(allows_streaming => 'logical');
+		$node->init(allows_streaming => 'logical', extra => [ '--locale=C', '--encoding=UTF8' ]);
 		$node->append_conf('postgresql.conf', "wal_retrieve_retry_interval = 100ms\n$conf");
 		$node->start;
 		shop($node, 'shop', preload => 1);

@@ -13,7 +13,7 @@ my $publisher = PostgreSQL::Test::Cluster->new('publisher');
 my $subscriber = PostgreSQL::Test::Cluster->new('subscriber');
 for my $node ($publisher, $subscriber)
 {
-	$node->init(allows_streaming => 'logical');
+	$node->init(allows_streaming => 'logical', extra => [ '--locale=C', '--encoding=UTF8' ]);
 	$node->append_conf('postgresql.conf', "wal_retrieve_retry_interval = 100ms\n");
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE DATABASE shop');

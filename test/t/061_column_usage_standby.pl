@@ -33,7 +33,7 @@ sub standby
 {
 	my ($how, $conf) = @_;
 	my $node = PostgreSQL::Test::Cluster->new("primary_$how");
-	$node->init(allows_streaming => 1);
+	$node->init(allows_streaming => 1, extra => [ '--locale=C', '--encoding=UTF8' ]);
 	$node->append_conf('postgresql.conf', "$conf\ninvariant_guard.usage_flush_interval = 1\n");
 	$node->start;
 	my $major = major($node);
