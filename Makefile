@@ -50,6 +50,7 @@ OBJS = \
 	src/model/ledger.o \
 	src/model/retirement.o \
 	src/model/row_rule.o \
+	src/model/row_rule_kind.o \
 	src/model/when_clause.o \
 	src/columns/retire.o \
 	src/columns/retired_use.o \

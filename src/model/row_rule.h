@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * row_rule.h
- *	  The kinds of row rules, and what the catalogs say of those declared.
+ *	  The row rules that are declared, as the catalogs show them.
  *
  * A row rule is its triggers: those that execute one of our trigger functions.
  * What a rule is about it says itself: its columns stand in the trigger's WHEN
@@ -24,36 +24,7 @@
 #include "utils/rel.h"
 #include "utils/reltrigger.h"
 
-typedef enum IgRowRuleKind
-{
-	IG_ROW_OPTIMISTIC_LOCK,
-	IG_ROW_SOFT_DELETE,
-	IG_ROW_SOFT_DELETE_PARENT,	/* on the children of a soft-deleted table */
-	IG_ROW_APPEND_ONLY,
-	IG_ROW_IMMUTABLE_COLUMNS,
-	IG_ROW_FROZEN_ROWS,
-	IG_ROW_SNAPSHOT_COLUMNS,
-	IG_ROW_UNIQUE_ACTIVE,
-	IG_ROW_RELATIVE_ONLY,
-	IG_ROW_ISOLATION_FLOOR,
-	IG_ROW_COMMIT_ASSERTION,
-	IG_ROW_ROW_LIMIT,
-	IG_ROW_ON_NO_MATCH,
-	IG_ROW_AUDIT_COLUMNS,
-
-	IG_ROW_RULE_KINDS			/* count; keep last */
-} IgRowRuleKind;
-
-typedef struct IgRowRule
-{
-	IgRowRuleKind kind;
-	const char *name;			/* for people, and for drop_rule() */
-	const char *function;		/* in the schema invariant_guard */
-	bool		guards;			/* has to fire always; what derives values
-								 * fires on the origin only */
-	bool		keeps_history;	/* no DDL may change, move or lose what is
-								 * stored in the table */
-} IgRowRule;
+#include "model/row_rule_kind.h"
 
 /*
  * A trigger that declares a rule, as the catalogs show it.  columns is in the
@@ -77,21 +48,6 @@ typedef struct IgDeclaredTrigger
 								 * those of its condition included */
 	Bitmapset  *in_arguments;	/* those that stand there as arguments */
 } IgDeclaredTrigger;
-
-extern const IgRowRule *ig_row_rule(IgRowRuleKind kind);
-extern const IgRowRule *ig_row_rule_by_name(const char *name);
-
-/*
- * The rule that a trigger function belongs to, or NULL.  Cheap: kept in a
- * cache of the backend.  The caller is in a valid transaction.
- */
-extern const IgRowRule *ig_row_rule_of_function(Oid funcid);
-
-/* Is it uses(), changed() or moved()? */
-extern bool ig_row_rule_is_anchor(Oid funcid);
-
-/* Is it that one of them? */
-extern bool ig_row_rule_anchor_is(Oid funcid, const char *name);
 
 /*
  * The columns of a trigger as the relation cache has it, as a List of int
@@ -120,7 +76,5 @@ extern const IgRowRule *ig_history_rule(Oid relid);
 
 /* One of them by its OID in pg_trigger, or NULL if it declares no rule. */
 extern IgDeclaredTrigger *ig_declared_trigger(Oid tgoid);
-
-extern void ig_row_rule_init(void);
 
 #endif							/* IG_ROW_RULE_H */

@@ -12,9 +12,11 @@
 #include "nodes/primnodes.h"
 #include "rewrite/prs2lock.h"
 #include "utils/hsearch.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 
-#include "model/row_rule.h"
+#include "model/row_rule_kind.h"
 #include "model/when_clause.h"
 #include "platform/compat.h"
 
@@ -55,12 +57,26 @@ typedef struct AnchorWalk
 	Bitmapset  *mentioned;
 } AnchorWalk;
 
+static void functions_changed(Datum arg, int cacheid, uint32 hashvalue);
+static void forget_clauses(void);
 static const KnownClause *known_clause(Oid tgoid, const char *qual);
 static const KnownClause *read_clause(uint32 hash, const char *qual);
 static IgWhenForm form_of(const Node *node);
 static bool is_pair(const Node *old, const Node *new);
 static bool is_column(const Node *node, int varno);
 static bool collect_columns(Node *node, AnchorWalk *walk);
+
+void
+ig_when_init(void)
+{
+	CacheRegisterSyscacheCallback(PROCOID, functions_changed, (Datum) 0);
+}
+
+static void
+functions_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	forget_clauses();
+}
 
 List *
 ig_when_columns(Oid tgoid, const char *qual, IgWhenForm *form)
@@ -93,8 +109,8 @@ known_clause(Oid tgoid, const char *qual)
 }
 
 /* Also when there are too many of them. */
-void
-ig_when_forget(void)
+static void
+forget_clauses(void)
 {
 	memset(last_found, 0, sizeof(last_found));
 	known_clauses = NULL;
@@ -118,7 +134,7 @@ read_clause(uint32 hash, const char *qual)
 	form = form_of(node);
 
 	if (known_clauses != NULL && hash_get_num_entries(known_clauses) >= MAX_KNOWN_CLAUSES)
-		ig_when_forget();
+		forget_clauses();
 	if (clauses_context == NULL)
 		clauses_context = AllocSetContextCreate(TopMemoryContext,
 												"invariant_guard WHEN clauses",

@@ -40,7 +40,6 @@ extern Bitmapset *ig_when_mentioned(const char *qual);
  */
 extern IgWhenForm ig_when_likely_form(const char *qual);
 
-/* pg_proc has changed. */
-extern void ig_when_forget(void);
+extern void ig_when_init(void);
 
 #endif							/* IG_WHEN_CLAUSE_H */

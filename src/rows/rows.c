@@ -12,6 +12,8 @@
 #include "lib/stringinfo.h"
 #include "utils/syscache.h"
 
+#include "model/row_rule_kind.h"
+#include "model/when_clause.h"
 #include "rows/move.h"
 #include "rows/rows.h"
 #include "rows/running.h"
@@ -22,7 +24,8 @@ static IgRuleCheck checks[IG_ROW_RULE_KINDS];
 void
 ig_rows_init(void)
 {
-	ig_row_rule_init();
+	ig_row_rule_kind_init();
+	ig_when_init();
 	ig_plan_rules_install();
 	ig_move_init();
 	ig_after_ddl_init();
