@@ -69,6 +69,7 @@ OBJS = \
 	src/gate/change_freeze.o \
 	src/gate/change_guards.o \
 	src/gate/change_heirs.o \
+	src/gate/change_list.o \
 	src/gate/change_other.o \
 	src/gate/change_owned.o \
 	src/gate/change_partition.o \
@@ -97,6 +98,7 @@ OBJS = \
 	src/gate/lock_plan_alter.o \
 	src/gate/lock_plan_drop.o \
 	src/gate/lock_plan_keys.o \
+	src/gate/lock_plan_list.o \
 	src/gate/lock_plan_other.o \
 	src/gate/lock_plan_storage.o \
 	src/gate/names.o \
@@ -123,6 +125,7 @@ OBJS = \
 	src/gate/statement.o \
 	src/gate/target.o \
 	src/gate/transaction.o \
+	src/gate/transaction_end.o \
 	src/gate/utility_hook.o \
 	src/rows/after_ddl.o \
 	src/rows/anchor.o \

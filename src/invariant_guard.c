@@ -27,7 +27,7 @@
 #include "gate/net.h"
 #include "gate/rows_changed.h"
 #include "gate/own.h"
-#include "gate/transaction.h"
+#include "gate/transaction_end.h"
 #include "model/ledger.h"
 #include "platform/compat.h"
 #include "platform/label.h"
@@ -62,7 +62,7 @@ _PG_init(void)
 	ig_label_init();
 	ig_label_weakened_hook = ig_net_unprotect;
 	ig_decide_init();
-	ig_transaction_init();
+	ig_transaction_end_init();
 	ig_utility_hook_install();
 	ig_object_hook_install();
 	ig_rows_changed_install();

@@ -12,92 +12,31 @@
  */
 #include "postgres.h"
 
-#include "catalog/index.h"
-#include "catalog/pg_class.h"
-#include "utils/hsearch.h"
-
 #include "gate/lock_plan.h"
 #include "gate/lock_plan_parts.h"
-#include "platform/inherit.h"
 
-typedef struct PlannedLock
-{
-	Oid			relid;			/* hash key */
-	LOCKMODE	mode;
-} PlannedLock;
-
+static void plan_statement(IgLockPlan *plan, const IgStatement *stmt);
 static void add_named(IgLockPlan *plan, const RangeVar *rv, LOCKMODE mode);
 static bool plan_one_relation(IgLockPlan *plan, const Node *node);
 static bool plan_definition(IgLockPlan *plan, const Node *node);
 static void plan_maintenance(IgLockPlan *plan, const Node *node);
-static List *finish(IgLockPlan *plan);
-static bool is_weaker_than_table(IgLockPlan *plan, const IgRelation *rel, LOCKMODE mode);
+static void plan_schema(IgLockPlan *plan);
 
 List *
 ig_lock_plan(const IgStatement *stmt)
 {
-	IgLockPlan	plan = {0};
-	HASHCTL		ctl = {0};
+	IgLockPlan	plan;
 
-	ctl.keysize = sizeof(Oid);
-	ctl.entrysize = sizeof(PlannedLock);
-	ctl.hcxt = CurrentMemoryContext;
-	plan.by_relid = hash_create("invariant_guard lock plan", 32, &ctl,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	ig_plan_statement(&plan, stmt);
-	return finish(&plan);
-}
-
-/*
- * Enter a lock, or strengthen the one that is in the plan.
- */
-void
-ig_plan_add(IgLockPlan *plan, Oid relid, LOCKMODE mode)
-{
-	PlannedLock *lock;
-	bool		found;
-
-	if (!OidIsValid(relid) || mode < ShareUpdateExclusiveLock)
-		return;
-
-	lock = hash_search(plan->by_relid, &relid, HASH_ENTER, &found);
-	if (!found)
-	{
-		lock->mode = mode;
-		plan->order = lappend(plan->order, lock);
-	}
-	lock->mode = Max(lock->mode, mode);
-}
-
-void
-ig_plan_add_all(IgLockPlan *plan, List *relids, LOCKMODE mode)
-{
-	ListCell   *lc;
-
-	foreach(lc, relids)
-		ig_plan_add(plan, lfirst_oid(lc), mode);
-}
-
-/* The relation and all that inherit from it. */
-void
-ig_plan_add_tree(IgLockPlan *plan, Oid relid, LOCKMODE mode)
-{
-	if (OidIsValid(relid))
-		ig_plan_add_all(plan, ig_inheritors(relid, NULL), mode);
-}
-
-/* The relation of that name, or InvalidOid. */
-Oid
-ig_plan_lookup(const IgStatement *stmt, const RangeVar *rv)
-{
-	return rv != NULL ? ig_relation_find(rv, stmt->default_schema) : InvalidOid;
+	ig_plan_begin(&plan);
+	plan_statement(&plan, stmt);
+	return ig_plan_finish(&plan);
 }
 
 /*
  * One statement, or an element of CREATE SCHEMA.
  */
-void
-ig_plan_statement(IgLockPlan *plan, const IgStatement *stmt)
+static void
+plan_statement(IgLockPlan *plan, const IgStatement *stmt)
 {
 	const IgStatement *outer = plan->stmt;
 
@@ -199,7 +138,7 @@ plan_definition(IgLockPlan *plan, const Node *node)
 			ig_plan_domain(plan);
 			return true;
 		case T_CreateSchemaStmt:
-			ig_plan_create_schema(plan);
+			plan_schema(plan);
 			return true;
 		case T_RenameStmt:
 			ig_plan_rename(plan);
@@ -209,6 +148,26 @@ plan_definition(IgLockPlan *plan, const Node *node)
 			return true;
 		default:
 			return false;
+	}
+}
+
+/*
+ * CREATE SCHEMA with elements: each is a statement of its own.
+ */
+static void
+plan_schema(IgLockPlan *plan)
+{
+	const CreateSchemaStmt *create = castNode(CreateSchemaStmt, plan->stmt->parsetree);
+	ListCell   *lc;
+
+	foreach(lc, create->schemaElts)
+	{
+		IgStatement element = {0};
+
+		element.parsetree = (const Node *) lfirst(lc);
+		element.query = plan->stmt->query;
+		element.default_schema = create->schemaname;
+		plan_statement(plan, &element);
 	}
 }
 
@@ -245,58 +204,4 @@ plan_maintenance(IgLockPlan *plan, const Node *node)
 		default:
 			break;
 	}
-}
-
-/* The relations of the statement's changes. */
-void
-ig_plan_changed(IgLockPlan *plan, LOCKMODE mode)
-{
-	ListCell   *lc;
-
-	foreach(lc, plan->stmt->changes)
-	{
-		const IgChange *change = (const IgChange *) lfirst(lc);
-
-		if (change->rel != NULL)
-			ig_plan_add(plan, change->rel->relid, mode);
-	}
-}
-
-/*
- * Leave out what the header says.
- */
-static List *
-finish(IgLockPlan *plan)
-{
-	List	   *result = NIL;
-	ListCell   *lc;
-
-	foreach(lc, plan->order)
-	{
-		const PlannedLock *planned = (const PlannedLock *) lfirst(lc);
-		IgRelation *rel = ig_relation_load(planned->relid);
-		IgTableLock *lock;
-
-		if (rel == NULL || ig_relation_is_exempt(rel) ||
-			rel->relkind == RELKIND_TOASTVALUE || rel->relkind == RELKIND_COMPOSITE_TYPE)
-			continue;
-		if ((rel->relkind == RELKIND_INDEX || rel->relkind == RELKIND_PARTITIONED_INDEX) &&
-			is_weaker_than_table(plan, rel, planned->mode))
-			continue;
-
-		lock = palloc(sizeof(IgTableLock));
-		lock->rel = rel;
-		lock->mode = planned->mode;
-		result = lappend(result, lock);
-	}
-	return result;
-}
-
-static bool
-is_weaker_than_table(IgLockPlan *plan, const IgRelation *rel, LOCKMODE mode)
-{
-	Oid			table = IndexGetRelation(rel->relid, true);
-	const PlannedLock *lock = hash_search(plan->by_relid, &table, HASH_FIND, NULL);
-
-	return lock != NULL && lock->mode >= mode;
 }

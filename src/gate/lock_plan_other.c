@@ -95,26 +95,6 @@ ig_plan_create_trigger(IgLockPlan *plan)
 		ig_plan_add_tree(plan, relid, ShareRowExclusiveLock);
 }
 
-/*
- * CREATE SCHEMA with elements: each is a statement of its own.
- */
-void
-ig_plan_create_schema(IgLockPlan *plan)
-{
-	const CreateSchemaStmt *create = castNode(CreateSchemaStmt, plan->stmt->parsetree);
-	ListCell   *lc;
-
-	foreach(lc, create->schemaElts)
-	{
-		IgStatement element = {0};
-
-		element.parsetree = (const Node *) lfirst(lc);
-		element.query = plan->stmt->query;
-		element.default_schema = create->schemaname;
-		ig_plan_statement(plan, &element);
-	}
-}
-
 void
 ig_plan_rename(IgLockPlan *plan)
 {

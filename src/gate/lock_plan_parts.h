@@ -22,8 +22,9 @@ typedef struct IgLockPlan
 	List	   *order;			/* of PlannedLock, as they were entered */
 } IgLockPlan;
 
-/* lock_plan.c */
-extern void ig_plan_statement(IgLockPlan *plan, const IgStatement *stmt);
+/* lock_plan_list.c: the locks, and in the end the list of lock_plan.h */
+extern void ig_plan_begin(IgLockPlan *plan);
+extern List *ig_plan_finish(IgLockPlan *plan);
 extern void ig_plan_add(IgLockPlan *plan, Oid relid, LOCKMODE mode);
 extern void ig_plan_add_all(IgLockPlan *plan, List *relids, LOCKMODE mode);
 extern void ig_plan_add_tree(IgLockPlan *plan, Oid relid, LOCKMODE mode);
@@ -64,6 +65,5 @@ extern void ig_plan_object(IgLockPlan *plan, ObjectType type, const Node *object
 extern void ig_plan_publication(IgLockPlan *plan);
 extern void ig_plan_lock_table(IgLockPlan *plan);
 extern void ig_plan_domain(IgLockPlan *plan);
-extern void ig_plan_create_schema(IgLockPlan *plan);
 
 #endif							/* IG_LOCK_PLAN_PARTS_H */

@@ -18,11 +18,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
-#include "gate/decide.h"
-#include "gate/held_locks.h"
-#include "gate/pending.h"
 #include "gate/script.h"
-#include "gate/statement.h"
 #include "gate/transaction.h"
 #include "platform/settings.h"
 
@@ -91,21 +87,6 @@ static void dropped_end(SubTransactionId subid, SubTransactionId parent, bool co
 static void lost_end(SubTransactionId subid, SubTransactionId parent, bool commit);
 static void used_end(SubTransactionId subid, SubTransactionId parent, bool commit);
 static void enum_value_end(SubTransactionId subid, SubTransactionId parent, bool commit);
-static void notice_unused_allowances(void);
-static void forget(void);
-static void xact_callback(XactEvent event, void *arg);
-static void subxact_callback(SubXactEvent event, SubTransactionId subid,
-							 SubTransactionId parent, void *arg);
-
-/*
- * Called once, when the library is loaded.
- */
-void
-ig_transaction_init(void)
-{
-	RegisterXactCallback(xact_callback, NULL);
-	RegisterSubXactCallback(subxact_callback, NULL);
-}
 
 /*
  * Remember that this transaction created an object.
@@ -335,30 +316,22 @@ enum_value_end(SubTransactionId subid, SubTransactionId parent, bool commit)
 	}
 }
 
-/*
- * Tell of the allowances that this transaction set and did not use.  A SET
- * outside a transaction block is for later statements, so it says nothing.
- */
-static void
-notice_unused_allowances(void)
+bool
+ig_transaction_used_allowance(int item)
 {
-	for (int item = 0; item < ig_allow_list->count; item++)
+	for (int i = 0; i < used_count; i++)
 	{
-		bool		was_used = false;
-
-		for (int i = 0; i < used_count && !was_used; i++)
-			was_used = used[i].item == item &&
-				used[i].generation == ig_allow_generation;
-		if (!was_used)
-			ig_decide_notice_unused(&ig_allow_list->items[item]);
+		if (used[i].item == item && used[i].generation == ig_allow_generation)
+			return true;
 	}
+	return false;
 }
 
 /*
  * The memory goes with the transaction; only the pointers must be forgotten.
  */
-static void
-forget(void)
+void
+ig_transaction_forget(void)
 {
 	created = NULL;
 	created_count = 0;
@@ -370,52 +343,14 @@ forget(void)
 	used_count = 0;
 	enum_values = NULL;
 	enum_value_count = 0;
-	ig_allow_set_subid = InvalidSubTransactionId;
-	ig_pending_forget();
-	ig_held_locks_forget();
-	ig_statement_forget(InvalidSubTransactionId);
 }
 
-static void
-xact_callback(XactEvent event, void *arg)
+void
+ig_transaction_subxact_end(SubTransactionId subid, SubTransactionId parent, bool commit)
 {
-	switch (event)
-	{
-		case XACT_EVENT_PRE_COMMIT:
-		case XACT_EVENT_PRE_PREPARE:
-			if (ig_pending_exists)
-				ig_pending_judge();
-			if (ig_allow_set_subid != InvalidSubTransactionId && IsTransactionBlock())
-				notice_unused_allowances();
-			break;
-		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PREPARE:
-			forget();
-			break;
-		default:
-			break;
-	}
-}
-
-static void
-subxact_callback(SubXactEvent event, SubTransactionId subid,
-				 SubTransactionId parent, void *arg)
-{
-	bool		commit = event == SUBXACT_EVENT_COMMIT_SUB;
-
-	if (!commit && event != SUBXACT_EVENT_ABORT_SUB)
-		return;
-
 	created_end(subid, parent, commit);
 	dropped_end(subid, parent, commit);
 	lost_end(subid, parent, commit);
 	used_end(subid, parent, commit);
 	enum_value_end(subid, parent, commit);
-	if (ig_allow_set_subid >= subid)
-		ig_allow_set_subid = commit ? parent : InvalidSubTransactionId;
-	ig_pending_subxact_end(subid, parent, commit);
-	ig_held_locks_subxact_end(subid, parent, commit);
-	if (!commit)
-		ig_statement_forget(subid);
 }

@@ -5,8 +5,8 @@
  *
  * A relation's own newness is in the relcache and needs no book-keeping here;
  * this remembers the objects for which the server keeps no such mark, the
- * names of dropped tables, how many were lost, and the allowances that were used.  A rolled-back
- * subtransaction takes its part along.
+ * names of dropped tables, how many were lost, and the allowances that were
+ * used.  A rolled-back subtransaction takes its part along.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,8 +16,6 @@
 #include "postgres.h"
 
 #include "catalog/objectaddress.h"
-
-extern void ig_transaction_init(void);
 
 /* Objects other than whole relations that this transaction created. */
 extern void ig_transaction_note_created(Oid classid, Oid objid, int32 objsubid);
@@ -54,5 +52,11 @@ extern int	ig_transaction_lost_count(void);
 
 /* Allowances: which items of the present list were used. */
 extern void ig_transaction_note_allowance(int item);
+extern bool ig_transaction_used_allowance(int item);
+
+/* Its end, and that of a subtransaction; transaction_end.c calls them. */
+extern void ig_transaction_forget(void);
+extern void ig_transaction_subxact_end(SubTransactionId subid, SubTransactionId parent,
+									   bool commit);
 
 #endif							/* IG_TRANSACTION_H */
