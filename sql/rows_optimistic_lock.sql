@@ -235,6 +235,14 @@ INSERT INTO derived VALUES (1, 0, 1);
 UPDATE base SET version = 0;
 UPDATE derived SET version = 0;
 UPDATE base SET id = 2 RETURNING tableoid::regclass, version;
+-- rows of the parent itself, which the plan names twice
+CREATE TABLE heirs (id int, version int NOT NULL DEFAULT 0);
+CREATE TABLE heirs_kid () INHERITS (heirs);
+SELECT invariant_guard.add_optimistic_lock('heirs', unversioned => 'reject');
+INSERT INTO heirs VALUES (1);
+INSERT INTO heirs_kid VALUES (2);
+UPDATE heirs SET id = id WHERE version = 0 RETURNING tableoid::regclass, version;
+UPDATE heirs SET id = id;
 
 -- foreign keys that cascade count, and are not refused
 CREATE TABLE parent (id int PRIMARY KEY);

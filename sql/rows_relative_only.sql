@@ -168,6 +168,11 @@ UPDATE base SET n = 2;
 UPDATE derived SET n = 2;
 UPDATE base SET n = n + 2 RETURNING n;
 UPDATE derived SET n = n + 2 RETURNING n;
+-- rows of the parent itself, which the plan names twice
+INSERT INTO base VALUES (2, 2);
+UPDATE base SET n = n + 2 RETURNING tableoid::regclass, n;
+WITH w AS (UPDATE base SET n = n + 1 RETURNING id) UPDATE derived SET n = n + 1 WHERE false;
+UPDATE base SET n = 7;
 -- a rule below the table that is named
 CREATE TABLE above (id int, n int) PARTITION BY LIST (id);
 CREATE TABLE below PARTITION OF above FOR VALUES IN (1);

@@ -66,6 +66,7 @@ static bool is_statement_of_passed(void);
 static List *table_and_above(Oid relid);
 static int	times_marked(const PlannedStmt *plan, uint32 mark);
 static int	times_changed(const PlannedStmt *plan, Oid relid);
+static bool changes(const PlannedStmt *plan, const Plan *part, Oid relid);
 
 void
 ig_running_install(void)
@@ -310,19 +311,38 @@ times_marked(const PlannedStmt *plan, uint32 mark)
 	return count;
 }
 
-/* Several parts of a statement may change the same table. */
+/*
+ * Several parts of a statement may change the same table: how many?  Each is a
+ * node at the top of the plan or of a CTE's; a parent of others may stand in it
+ * twice.
+ */
 static int
 times_changed(const PlannedStmt *plan, Oid relid)
 {
-	int			count = 0;
+	int			count = changes(plan, plan->planTree, relid) ? 1 : 0;
 	ListCell   *lc;
 
-	foreach(lc, plan->resultRelations)
+	foreach(lc, plan->subplans)
 	{
-		if (rt_fetch(lfirst_int(lc), plan->rtable)->relid == relid)
+		if (changes(plan, (const Plan *) lfirst(lc), relid))
 			count++;
 	}
 	return count;
+}
+
+static bool
+changes(const PlannedStmt *plan, const Plan *part, Oid relid)
+{
+	ListCell   *lc;
+
+	if (part == NULL || !IsA(part, ModifyTable))
+		return false;
+	foreach(lc, ((const ModifyTable *) part)->resultRelations)
+	{
+		if (rt_fetch(lfirst_int(lc), plan->rtable)->relid == relid)
+			return true;
+	}
+	return false;
 }
 
 bool
