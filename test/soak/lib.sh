@@ -125,6 +125,8 @@ ig_build_server()
 		echo "building PostgreSQL $(basename "$ig_source") for $kind; this takes some minutes" >&2
 		rm -rf "$prefix" "$build"
 		mkdir -p "$build" && cd "$build" || exit 1
+		# below another make the server's does not make its headers first
+		unset MAKELEVEL MAKEFLAGS
 		{
 			"$ig_source/configure" --prefix="$prefix" --enable-cassert --enable-debug --without-readline \
 				--without-zlib CC=gcc CFLAGS="$cflags" CPPFLAGS="$cppflags" LDFLAGS="$ldflags" &&
