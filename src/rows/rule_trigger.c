@@ -453,6 +453,22 @@ ig_row_refuse(IgRuleTrigger *trigger, Oid relid, const char *rule, const char *c
 	trigger->permitted_column = column ? MemoryContextStrdup(trigger->context, column) : NULL;
 }
 
+bool
+ig_row_is_allowed(const char *rule, Oid relid)
+{
+	IgFindings	findings = {NIL};
+	IgChange	change = {0};
+	IgFinding  *finding;
+
+	if (!ig_gate_active())
+		return true;
+	change.kind = IG_BREAK_ROW_RULE;
+	change.rel = ig_relation_load(relid);
+	finding = ig_finding_add(&findings, ig_rule_by_name(rule), &change, "%s", rule);
+	name_by_allowance(finding, relid);
+	return ig_decide_allowance(finding) >= 0;
+}
+
 char *
 ig_row_allowance(const char *rule, Oid relid, const char *column, const char *then)
 {

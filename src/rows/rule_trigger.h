@@ -183,6 +183,9 @@ extern void ig_row_refuse(IgRuleTrigger *trigger, Oid relid, const char *rule,
 						  const char *column, const char *message,
 						  const char *detail, const char *hint);
 
+/* Would an allowance let the rule be broken on relid?  Or is the mode off? */
+extern bool ig_row_is_allowed(const char *rule, Oid relid);
+
 /*
  * An allowance as SQL, for a hint: what lets the rule be broken on relid, and
  * below it the comment or statement given.

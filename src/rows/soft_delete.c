@@ -11,6 +11,9 @@
  * On the way of a soft delete itself is nothing but the WHEN clauses, and what
  * it has to do for the rows that refer to it.
  *
+ * Where rows are kept for a while, a time that somebody else has written must
+ * not be long past: purge() would remove the row at once.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -42,7 +45,8 @@ const char *const ig_soft_delete_children_words[] = {"restrict", "soft_cascade",
 const IgRuleDefinition ig_soft_delete_definition = {
 	.kind = IG_ROW_SOFT_DELETE,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
-	IG_AFTER_ROW(IG_FIRES_UPDATE) | IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE),
+	IG_AFTER_ROW(IG_FIRES_INSERT | IG_FIRES_UPDATE) |
+	IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE),
 	.options = options,
 	.min_columns = 0,
 	.max_columns = 2,
@@ -78,6 +82,8 @@ static void mark_of_moving(IgRuleTrigger *trigger, TriggerData *td);
 static void check_update(IgRuleTrigger *trigger, TriggerData *td);
 static void note_mark(const IgMarkedRow *marked);
 static void check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted);
+static void check_time(IgRuleTrigger *trigger, Datum deleted);
+static void check_insert(IgRuleTrigger *trigger, TriggerData *td);
 static void refuse_without_operation(IgRuleTrigger *trigger);
 static void check_deleted(IgRuleTrigger *trigger, TriggerData *td);
 static void check_restored(IgRuleTrigger *trigger, TriggerData *td);
@@ -92,6 +98,7 @@ ig_soft_delete_init(void)
 {
 	ig_soft_delete_plan_init();
 	ig_soft_delete_exec_init();
+	ig_soft_delete_deferred_init();
 	ig_rule_check(IG_ROW_SOFT_DELETE, orphans_of_declared);
 }
 
@@ -130,6 +137,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 	state->rule.children = ig_rule_option_word(trigger, "children", ig_soft_delete_children_words,
 											   IG_CHILDREN_RESTRICT);
 	state->rule.frozen = ig_rule_option_word(trigger, "deleted_rows", deleted_rows_words, 0) == 1;
+	state->rule.keep = ig_rule_option(trigger, "keep_at_least", NULL);
 
 	/* others than the owner can make a trigger, but not enable it always */
 	if (state->rule.children == IG_CHILDREN_SOFT_CASCADE && !is_always)
@@ -160,6 +168,8 @@ ig_row_soft_delete(PG_FUNCTION_ARGS)
 		check_update(trigger, td);
 	else if (TRIGGER_FIRED_BY_DELETE(td->tg_event))
 		check_delete(trigger, td);
+	else if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
+		check_insert(trigger, td);
 	else
 		ig_row_refuse(trigger, trigger->relid, "soft-delete", NULL,
 					  psprintf("cannot truncate soft-deleted table \"%s\"",
@@ -233,6 +243,7 @@ mark_of_moving(IgRuleTrigger *trigger, TriggerData *td)
 
 	if (marking == NULL)
 		return;
+	check_time(trigger, marking->deleted);
 	if (state->rule.operation != 0 && marking->operation_is_null)
 		refuse_without_operation(trigger);
 	if (!state->has_children)
@@ -293,6 +304,7 @@ check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted)
 		return;
 	}
 
+	check_time(trigger, deleted);
 	if (state->rule.operation != 0 && marked.operation_is_null)
 		refuse_without_operation(trigger);
 	if (state->has_children)
@@ -300,6 +312,46 @@ check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted)
 		marked.tid = &td->tg_newtuple->t_self;
 		ig_soft_delete_children(trigger, &state->rule, &marked, &state->keys);
 	}
+}
+
+/*
+ * The trigger's condition has filtered already; but one that was written by
+ * hand may have none.
+ */
+static void
+check_time(IgRuleTrigger *trigger, Datum deleted)
+{
+	const SoftDeleteTrigger *state = (const SoftDeleteTrigger *) trigger->data;
+	const IgRuleColumn *column = &trigger->columns[0];
+	Datum		least;
+
+	if (state->rule.keep == NULL)
+		return;
+	least = ig_soft_delete_ago(column->typid, ig_soft_delete_interval(IG_SOFT_DELETE_DRIFT));
+	if (DatumGetTimestamp(deleted) >= DatumGetTimestamp(least))
+		return;
+	ig_row_refuse(trigger, trigger->relid, "soft-delete-time", NameStr(column->name),
+				  psprintf("a row of \"%s\" is marked as deleted at a time long past",
+						   ig_row_relation_text(trigger->relid)),
+				  psprintf("Column \"%s\" says how long the row is kept (keep_at_least=%s), and may be at most %s before the present time.",
+						   ig_text_name(NameStr(column->name)), ig_text_name(state->rule.keep),
+						   IG_SOFT_DELETE_DRIFT),
+				  ig_row_allowance("soft-delete-time", trigger->relid, NameStr(column->name),
+								   "-- then the rows of another time"));
+}
+
+/*
+ * A new row that comes deleted.  One that moves was judged where it left.
+ */
+static void
+check_insert(IgRuleTrigger *trigger, TriggerData *td)
+{
+	const SoftDeleteTrigger *state = (const SoftDeleteTrigger *) trigger->data;
+	bool		is_live;
+	Datum		deleted = slot_getattr(td->tg_trigslot, state->rule.deleted, &is_live);
+
+	if (!is_live)
+		check_time(trigger, deleted);
 }
 
 static void
