@@ -214,6 +214,21 @@ ALTER TABLE kept DETACH PARTITION kept_1 CONCURRENTLY;
 UPDATE kept_1 SET id = id WHERE id < 4;
 UPDATE kept_1 SET id = id;
 
+CREATE TABLE added (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE added_1 PARTITION OF added FOR VALUES IN (1);
+CREATE TABLE added_2 PARTITION OF added FOR VALUES IN (2);
+SELECT invariant_guard.add_row_limit('added', 3, '{insert}');
+SELECT invariant_guard.keep_rules('added_1');
+INSERT INTO added SELECT i, 1 + i % 2 FROM generate_series(1, 3) i;
+INSERT INTO added SELECT i, 1 FROM generate_series(1, 3) i;
+INSERT INTO added_1 SELECT i, 1 FROM generate_series(1, 3) i;
+INSERT INTO added SELECT i, 1 FROM generate_series(1, 4) i;
+WITH a AS (INSERT INTO added VALUES (1, 1), (2, 1)) INSERT INTO added VALUES (1, 1), (2, 2);
+ALTER TABLE added DETACH PARTITION added_1 CONCURRENTLY;
+INSERT INTO added_1 SELECT i, 1 FROM generate_series(1, 3) i;
+INSERT INTO added_1 SELECT i, 1 FROM generate_series(1, 4) i;
+SELECT count(*) FROM added_1;
+
 -- a soft delete counts as the DELETE that it is for the client
 CREATE TABLE soft (id int, deleted_at timestamptz);
 SELECT invariant_guard.add_soft_delete('soft');

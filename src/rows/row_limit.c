@@ -56,6 +56,8 @@ typedef struct Counter
 	Oid			topmost;		/* of those that have the trigger */
 	int64		count;
 	bool		permitted;		/* the rest of the statement may pass */
+	Oid			inserted_in;	/* the last row of those that were inserted */
+	ItemPointerData inserted;
 } Counter;
 
 /* A statement that has a counter. */
@@ -118,6 +120,7 @@ static void relations_changed(Datum arg, Oid relid);
 static bool has_limit(Oid relid);
 static void count_row(IgRuleTrigger *trigger, LimitData *limit, Oid relid);
 static void refuse(IgRuleTrigger *trigger, const LimitData *limit, Oid relid);
+static bool is_counted(Counter *counter, Oid relid, ItemPointer tid);
 static InsertCount *prepare_insert_count(FunctionCallInfo fcinfo, Oid relid);
 static const char *commands_argument(FunctionCallInfo fcinfo, int arg, uint32 *bits);
 static const char *before_events(const IgDeclaration *d, uint32 commands);
@@ -412,7 +415,10 @@ ig_row_row_limit(PG_FUNCTION_ARGS)
 			count_row(trigger, limit, trigger->relid);
 	}
 	else if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
-		count_row(trigger, limit, trigger->relid);
+	{
+		if (!limit->has_clone)
+			count_row(trigger, limit, trigger->relid);
+	}
 	else
 		ig_row_refuse(trigger, trigger->relid, "row-limit", NULL,
 					  psprintf("cannot truncate table \"%s\", which limits how many rows a statement deletes",
@@ -454,12 +460,30 @@ ig_sql_row_limit_passed(PG_FUNCTION_ARGS)
 {
 	InsertCount *insert = (InsertCount *) fcinfo->flinfo->fn_extra;
 	Oid			relid = PG_GETARG_OID(0);
+	ItemPointer tid = (ItemPointer) PG_GETARG_POINTER(1);
 
 	if (unlikely(insert == NULL || insert->relid != relid))
 		insert = prepare_insert_count(fcinfo, relid);
-	if (insert->is_limited && !ig_move_is_arrival(relid, (ItemPointer) PG_GETARG_POINTER(1)))
+	if (insert->is_limited && !is_counted(insert->limit.counter, relid, tid) &&
+		!ig_move_is_arrival(relid, tid))
 		count_row(NULL, &insert->limit, relid);
 	PG_RETURN_BOOL(false);
+}
+
+/*
+ * Of a row that has both a clone and a copy of it, the clauses are evaluated one
+ * right after the other.  A row of a foreign table has no place.
+ */
+static bool
+is_counted(Counter *counter, Oid relid, ItemPointer tid)
+{
+	if (!ItemPointerIsValid(tid))
+		return false;
+	if (counter->inserted_in == relid && ItemPointerEquals(&counter->inserted, tid))
+		return true;
+	counter->inserted_in = relid;
+	counter->inserted = *tid;
+	return false;
 }
 
 static InsertCount *
