@@ -66,7 +66,7 @@ const IgRuleDefinition ig_on_no_match_definition = {
 	.min_columns = 0,
 	.max_columns = 0,
 	.prepare = prepare,
-	.early = true,
+	.check = prepare,
 };
 
 static ExecutorStart_hook_type prev_ExecutorStart = NULL;

@@ -109,6 +109,7 @@ static MemoryContext finishing = NULL;
 
 static void ig_executor_finish(QueryDesc *queryDesc);
 static void prepare(IgRuleTrigger *trigger, Relation rel);
+static void check(IgRuleTrigger *trigger, Relation rel);
 static bool has_clone(Oid tgoid, const TriggerDesc *triggers);
 static void read_limit(LimitData *limit, const char *max, const char *commands, Oid relid);
 static Counter *counter_of(MemoryContext context, Oid topmost);
@@ -133,6 +134,7 @@ const IgRuleDefinition ig_row_limit_definition = {
 	.min_columns = 0,
 	.max_columns = 0,
 	.prepare = prepare,
+	.check = check,
 };
 
 void
@@ -183,15 +185,24 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 	LimitData  *limit = palloc0(sizeof(LimitData));
 	const QueryDesc *running;
 
-	read_limit(limit, ig_rule_option(trigger, "max", NULL),
-			   ig_rule_option(trigger, "commands", "update,delete"), trigger->relid);
+	trigger->data = limit;
+	check(trigger, rel);
 	limit->counter = counter_of(context_of_statement(trigger->context),
 								topmost_limited(trigger->relid));
 	limit->has_clone = has_clone(trigger->tgoid, rel->trigdesc);
 	running = ig_running_statement();
 	limit->update = running != NULL && running->operation == CMD_DELETE ?
 		IG_FIRES_DELETE : IG_FIRES_UPDATE;
-	trigger->data = limit;
+}
+
+static void
+check(IgRuleTrigger *trigger, Relation rel)
+{
+	LimitData	unused = {0};
+
+	read_limit(trigger->data ? (LimitData *) trigger->data : &unused,
+			   ig_rule_option(trigger, "max", NULL),
+			   ig_rule_option(trigger, "commands", "update,delete"), trigger->relid);
 }
 
 /*

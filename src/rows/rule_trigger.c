@@ -127,8 +127,7 @@ read_declaration(const IgRuleDefinition *definition, const Trigger *tg, Relation
 }
 
 /*
- * Before the first row meets it.  What prepare checks may lean on objects that
- * a restore makes later.
+ * Before the first row meets it.
  */
 void
 ig_rule_trigger_check(Oid tgoid)
@@ -150,8 +149,8 @@ ig_rule_trigger_check(Oid tgoid)
 		if (tg->tgoid != tgoid)
 			continue;
 		trigger = read_declaration(definition, ig_trigger_copy(tg), rel);
-		if (definition->early)
-			definition->prepare(trigger, rel);
+		if (definition->check)
+			definition->check(trigger, rel);
 		break;
 	}
 	table_close(rel, NoLock);

@@ -57,8 +57,13 @@ typedef struct IgRuleDefinition
 
 	/* checks what is special, and fills data; may be NULL */
 	void		(*prepare) (struct IgRuleTrigger *trigger, Relation rel);
-	bool		early;			/* prepare leans on nothing but the table, so that
-								 * it can check a trigger when it is made */
+
+	/*
+	 * When a trigger is made, checks what leans on nothing but its table: a
+	 * restore may make all else later, and enables it after that.  May be NULL,
+	 * or the same as prepare.
+	 */
+	void		(*check) (struct IgRuleTrigger *trigger, Relation rel);
 } IgRuleDefinition;
 
 /* Each kind's own, in the file of its trigger function. */

@@ -37,6 +37,8 @@
 PG_FUNCTION_INFO_V1(ig_row_soft_delete);
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
+static void check(IgRuleTrigger *trigger, Relation rel);
+static const Trigger *declared_trigger(const IgRuleTrigger *trigger, Relation rel);
 
 static const char *const options[] = {"children", "deleted_rows", "keep_at_least", NULL};
 static const char *const deleted_rows_words[] = {"open", "frozen", NULL};
@@ -51,6 +53,7 @@ const IgRuleDefinition ig_soft_delete_definition = {
 	.min_columns = 0,
 	.max_columns = 2,
 	.prepare = prepare,
+	.check = check,
 };
 
 typedef struct SoftDeleteTrigger
@@ -109,29 +112,14 @@ static void
 prepare(IgRuleTrigger *trigger, Relation rel)
 {
 	SoftDeleteTrigger *state = palloc0(sizeof(SoftDeleteTrigger));
-	const TriggerDesc *desc = rel->trigdesc;
-	bool		is_row = false;
-	bool		is_always = false;
+	const Trigger *declared = declared_trigger(trigger, rel);
+	bool		is_always = declared->tgenabled == TRIGGER_FIRES_ALWAYS;
 
 	trigger->data = state;
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-	{
-		if (desc->triggers[i].tgoid != trigger->tgoid)
-			continue;
-		is_row = TRIGGER_FOR_ROW(desc->triggers[i].tgtype);
-		is_always = desc->triggers[i].tgenabled == TRIGGER_FIRES_ALWAYS;
-	}
-	if (!is_row)
+	if (!TRIGGER_FOR_ROW(declared->tgtype))
 		return;
 
-	if (trigger->ncolumns < 1 ||
-		(trigger->columns[0].typid != TIMESTAMPTZOID && trigger->columns[0].typid != TIMESTAMPOID) ||
-		(trigger->ncolumns > 1 && trigger->columns[1].typid != UUIDOID))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("the columns of function invariant_guard.soft_delete() in table \"%s\" are not a timestamp and a uuid",
-						ig_row_relation_text(trigger->relid)),
-				 errhint("Use invariant_guard.add_soft_delete().")));
+	check(trigger, rel);
 	state->rule.deleted = trigger->columns[0].attnum;
 	state->rule.operation = trigger->ncolumns > 1 ? trigger->columns[1].attnum : 0;
 	state->rule.children = ig_rule_option_word(trigger, "children", ig_soft_delete_children_words,
@@ -149,6 +137,39 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 				 errhint("Enable the trigger ALWAYS, or use invariant_guard.add_soft_delete().")));
 	state->has_children = ig_rule_option(trigger, "children", NULL) != NULL &&
 		state->rule.children != IG_CHILDREN_INDEPENDENT;
+}
+
+static const Trigger *
+declared_trigger(const IgRuleTrigger *trigger, Relation rel)
+{
+	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+	{
+		if (rel->trigdesc->triggers[i].tgoid == trigger->tgoid)
+			return &rel->trigdesc->triggers[i];
+	}
+	elog(ERROR, "trigger %u is not there", trigger->tgoid);
+	return NULL;
+}
+
+static void
+check(IgRuleTrigger *trigger, Relation rel)
+{
+	const char *keep = ig_rule_option(trigger, "keep_at_least", NULL);
+
+	(void) ig_rule_option_word(trigger, "children", ig_soft_delete_children_words, 0);
+	(void) ig_rule_option_word(trigger, "deleted_rows", deleted_rows_words, 0);
+	if (keep != NULL)
+		(void) ig_soft_delete_interval(keep);
+	if (!TRIGGER_FOR_ROW(declared_trigger(trigger, rel)->tgtype))
+		return;
+	if (trigger->ncolumns < 1 ||
+		(trigger->columns[0].typid != TIMESTAMPTZOID && trigger->columns[0].typid != TIMESTAMPOID) ||
+		(trigger->ncolumns > 1 && trigger->columns[1].typid != UUIDOID))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("the columns of function invariant_guard.soft_delete() in table \"%s\" are not a timestamp and a uuid",
+						ig_row_relation_text(trigger->relid)),
+				 errhint("Use invariant_guard.add_soft_delete().")));
 }
 
 /*
