@@ -124,6 +124,7 @@ ig_changes_rows(IgStatement *stmt)
 	List	   *changes = list_copy(stmt->changes);
 	ListCell   *lc;
 
+	ig_changes_last_word(stmt);
 	foreach(lc, changes)
 	{
 		IgChange   *loosened = ig_change_loosened((const IgChange *) lfirst(lc));

@@ -122,6 +122,7 @@ extern void ig_changes_self(IgStatement *stmt);
 
 /* change_rows.c: what would loosen the row rules of a table */
 extern void ig_changes_rows(IgStatement *stmt);
+extern void ig_changes_last_word(IgStatement *stmt);
 extern IgChange *ig_change_loosened(const IgChange *change);
 
 /* Of these IgDeclaredTriggers the one whose rule consists of the index, or NULL. */

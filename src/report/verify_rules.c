@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "model/last_word.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
 #include "platform/owned.h"
@@ -92,6 +93,8 @@ static void verify_enabled(const Verifier *v, const IgDeclaredRule *rule,
 						   const IgDeclaredTrigger *trigger);
 static void verify_columns(const Verifier *v, const IgDeclaredRule *rule,
 						   const IgDeclaredTrigger *trigger);
+static void verify_last_word(const Verifier *v, const IgDeclaredRule *rule,
+							 const IgDeclaredTrigger *trigger);
 static void verify_complete(const Verifier *v, const IgDeclaredRule *rule);
 static void verify_by_rule(const Verifier *v, const IgDeclaredRule *rule);
 static void put_of_rule(void *verifier, const IgDeclaredRule *rule, bool everywhere,
@@ -188,6 +191,7 @@ verify_trigger(const Verifier *v, const IgDeclaredRule *rule, const IgDeclaredTr
 {
 	verify_enabled(v, rule, trigger);
 	verify_columns(v, rule, trigger);
+	verify_last_word(v, rule, trigger);
 	if (trigger->update_of)
 		put(v, BROKEN, rule->relid, rule, trigger->name,
 			pstrdup("the trigger is limited to UPDATE OF some columns: it does not fire where another trigger changes them, and raises an error where it fires"),
@@ -220,6 +224,26 @@ verify_columns(const Verifier *v, const IgDeclaredRule *rule, const IgDeclaredTr
 				psprintf("the trigger names column \"%s\", which the table does not have: whatever fires it fails",
 						 ig_text_name((char *) list_nth(trigger->columns, i))),
 				NULL);
+	}
+}
+
+/* What a partition has from above in both is told of there. */
+static void
+verify_last_word(const Verifier *v, const IgDeclaredRule *rule, const IgDeclaredTrigger *trigger)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_late_triggers(trigger))
+	{
+		const IgLateTrigger *late = (const IgLateTrigger *) lfirst(lc);
+		char	   *mend = ig_late_rename(late, trigger);
+
+		if (late->is_clone && OidIsValid(trigger->parent))
+			continue;
+		put(v, LEAKY, rule->relid, rule, trigger->name,
+			psprintf("trigger \"%s\" fires after it, and can change what it has set",
+					 ig_text_name(late->name)),
+			strncmp(mend, "--", 2) == 0 ? NULL : mend);
 	}
 }
 

@@ -101,6 +101,13 @@ judge_row_rule(const IgRule *rule, const IgChange *change, IgFindings *findings)
 		hint_drop_rule(finding, change);
 		return;
 	}
+	if (change->cure != NULL)
+		ig_finding_hint(finding, "%s", change->cure);
+	if (change->cure != NULL && strncmp(change->cure, "--", 2) != 0)
+	{
+		ig_cure_allow(finding, "or, if the rule may be loosened", true);
+		return;
+	}
 	if (change->parent == NULL)
 	{
 		ig_allowance_hint_statement(finding, change);
@@ -144,7 +151,7 @@ static const IgRule rules[] = {
 		.kinds = IG_KIND(IG_LOOSEN_ROW_RULE),
 		.judge = judge_row_rule,
 		.fixed = true,
-		.refuses = "what goes round the row rules of a table: DETACH PARTITION, DROP of what a rule consists of, INSTEAD rules, cascades; on an append-only table also DROP, RENAME, SET SCHEMA, DROP COLUMN and rewriting type changes",
+		.refuses = "what goes round the row rules of a table: DETACH PARTITION, DROP of what a rule consists of, INSTEAD rules, cascades, a trigger that has the last word over the rule's; on an append-only table also DROP, RENAME, SET SCHEMA, DROP COLUMN and rewriting type changes",
 		.cure = "keep_rules() before DETACH; else an allowance",
 	},
 };
