@@ -29,6 +29,7 @@
 #include "rows/declared.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
+#include "rows/seal.h"
 #include "rows/snapshot_source.h"
 #include "rows/soft_delete_keys.h"
 #include "rows/spread.h"
@@ -297,6 +298,8 @@ verify_by_rule(const Verifier *v, const IgDeclaredRule *rule)
 {
 	if (rule->rule->kind == IG_ROW_SOFT_DELETE)
 		ig_soft_delete_verify(rule, put_of_rule, (void *) v);
+	else if (rule->rule->kind == IG_ROW_APPEND_ONLY)
+		ig_seal_verify_rule(rule, put_of_rule, (void *) v);
 	else if (rule->rule->kind == IG_ROW_UNIQUE_ACTIVE)
 		ig_unique_active_verify(rule, put_of_rule, (void *) v);
 	else if (rule->rule->kind == IG_ROW_SNAPSHOT_COLUMNS)

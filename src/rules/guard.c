@@ -151,7 +151,7 @@ static const IgRule rules[] = {
 		.kinds = IG_KIND(IG_LOOSEN_ROW_RULE),
 		.judge = judge_row_rule,
 		.fixed = true,
-		.refuses = "what goes round the row rules of a table: DETACH PARTITION, DROP of what a rule consists of, INSTEAD rules, cascades, a trigger that has the last word over the rule's; on an append-only table also DROP, RENAME, SET SCHEMA, DROP COLUMN and rewriting type changes",
+		.refuses = "what goes round the row rules of a table: DETACH PARTITION, DROP of what a rule consists of, INSTEAD rules, cascades, a trigger that has the last word over the rule's; on an append-only table also DROP, RENAME, SET SCHEMA, DROP COLUMN and rewriting type changes, and what tells whose seals a table holds",
 		.cure = "keep_rules() before DETACH; else an allowance",
 	},
 };
