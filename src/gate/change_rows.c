@@ -315,7 +315,10 @@ loosened_column(const IgChange *change, List *declared, bool anchored_too)
 								   ig_text_name(change->column), ig_text_relation(change->rel)),
 						  change->kind == IG_DROP_COLUMN ? WHY_DROP_FIRST : WHY_COLUMN);
 		if (change->kind == IG_DROP_COLUMN)
+		{
 			loosened->ruled = ig_relation_load(trigger->relid);
+			loosened->cure = ig_drop_rule_call(trigger);
+		}
 		return loosened;
 	}
 	return NULL;

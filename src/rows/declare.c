@@ -452,8 +452,9 @@ ig_declare_otherwise(IgDeclaration *d)
 			(errcode(ERRCODE_IG_RULE_DECLARED_OTHERWISE),
 			 errmsg("table \"%s\" has rule \"%s\" already, declared otherwise",
 					d->text, d->rule->name),
-			 errhint("SELECT * FROM invariant_guard.row_rules; shows it. To declare it anew, drop it first: SELECT invariant_guard.drop_rule(%s, %s);",
-					 quote_literal_cstr(d->quoted), quote_literal_cstr(d->rule->name)),
+			 errhint("SELECT * FROM invariant_guard.row_rules; shows it. To declare it anew, drop it first: SELECT invariant_guard.drop_rule(%s, %s%s);",
+					 quote_literal_cstr(d->quoted), quote_literal_cstr(d->rule->name),
+					 d->instance ? psprintf(", %s", quote_literal_cstr(d->instance)) : ""),
 			 errtable(d->rel)));
 }
 
