@@ -107,6 +107,7 @@ static void verify_missing(const Verifier *v, const IgDeclaredRule *rule,
 						   const IgDeclaredTrigger *trigger, Oid heir);
 static void verify_hooks(const Verifier *v, const IgDeclaredRule *rule);
 static bool needs_hooks(const IgDeclaredRule *rule);
+static void verify_roles(const Verifier *v);
 static void verify_event_triggers(const Verifier *v);
 static char *enable_sql(Oid relid, const IgDeclaredTrigger *trigger);
 static char *quoted_name(Oid relid);
@@ -122,6 +123,7 @@ Datum
 ig_sql_verify_rules(PG_FUNCTION_ARGS)
 {
 	Verifier	v = {0};
+	bool		looks_at_plans = false;
 	int			count = 0;
 	ListCell   *lc;
 	ListCell   *lh;
@@ -140,6 +142,7 @@ ig_sql_verify_rules(PG_FUNCTION_ARGS)
 		if (is_asked_for(&v, rule->relid))
 		{
 			count++;
+			looks_at_plans = looks_at_plans || needs_hooks(rule);
 			foreach(lh, rule->triggers)
 				verify_trigger(&v, rule, (const IgDeclaredTrigger *) lfirst(lh));
 			if (rule->source == IG_RULE_DECLARED)
@@ -160,6 +163,8 @@ ig_sql_verify_rules(PG_FUNCTION_ARGS)
 			}
 		}
 	}
+	if (looks_at_plans)
+		verify_roles(&v);
 	verify_event_triggers(&v);
 
 	/* no rows would look as if all were well */
@@ -432,6 +437,22 @@ needs_hooks(const IgDeclaredRule *rule)
 			return false;
 		default:
 			return false;
+	}
+}
+
+static void
+verify_roles(const Verifier *v)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_status_roles_not_loading())
+	{
+		const IgRolePreload *found = (const IgRolePreload *) lfirst(lc);
+
+		put(v, LEAKY, InvalidOid, NULL, NULL,
+			psprintf("sessions of role \"%s\" do not load the library as they connect, and rules that look at plans refuse there what they have not looked at: its own session_preload_libraries is \"%s\"",
+					 ig_text_name(found->role), ig_text_name(found->libraries)),
+			found->statement);
 	}
 }
 
