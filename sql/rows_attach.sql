@@ -54,6 +54,19 @@ SET invariant_guard.mode = warn;
 ALTER TABLE top ATTACH PARTITION money FOR VALUES IN (4);
 RESET invariant_guard.mode;
 
+-- ---- a rule of one partition alone does not see where its rows go
+CREATE TABLE lone (id int, k int, a int, deleted_at timestamptz) PARTITION BY LIST (k);
+CREATE TABLE lone_1 PARTITION OF lone FOR VALUES IN (1) PARTITION BY LIST (id);
+CREATE TABLE lone_1a PARTITION OF lone_1 DEFAULT;
+CREATE TABLE lone_2 PARTITION OF lone FOR VALUES IN (2);
+SELECT invariant_guard.add_immutable_columns('lone_1a', '{a}');
+SELECT invariant_guard.add_soft_delete('lone_1');
+SELECT invariant_guard.add_append_only('lone_2');
+INSERT INTO lone VALUES (1, 1, 1);
+UPDATE lone SET a = 2;
+UPDATE lone SET a = 2, k = 2;
+UPDATE lone SET k = 1;
+
 -- ---- drop_rule(): several of a kind
 CREATE TABLE many (id int, a int, b int);
 SELECT invariant_guard.add_immutable_columns('many', '{a}'), invariant_guard.add_immutable_columns('many', '{b}');

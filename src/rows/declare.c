@@ -64,6 +64,7 @@ static void add_spec(IgDeclaration *d, const char *suffix, const char *fires, bo
 					 bool constraint, const char *when, List *options);
 static char *trigger_sql(const IgDeclaration *d, const IgTriggerSpec *spec, const char *name);
 static void check_partitions(IgDeclaration *d);
+static void warn_of_moves(const IgDeclaration *d);
 static void warn_of_late_triggers(Oid relid, const IgRowRule *rule);
 static bool has_others(const IgDeclaration *d);
 static bool is_same_as_present(IgDeclaration *d);
@@ -377,7 +378,34 @@ ig_declare_end(IgDeclaration *d)
 	ig_spread_from(d->relid);
 	foreach(lc, ig_inheritors(d->relid, NULL))
 		warn_of_late_triggers(lfirst_oid(lc), d->rule);
+	warn_of_moves(d);
 	return true;
+}
+
+/*
+ * Where a row goes is no trigger's concern but that of the partition to which
+ * it goes: changed on its way, or to where it is removed for good.  Other rules
+ * see it leave.
+ */
+static void
+warn_of_moves(const IgDeclaration *d)
+{
+	Oid			root = d->relid;
+	Oid			parent;
+
+	if (d->rule->kind != IG_ROW_IMMUTABLE_COLUMNS && d->rule->kind != IG_ROW_SNAPSHOT_COLUMNS &&
+		d->rule->kind != IG_ROW_SOFT_DELETE)
+		return;
+	while (OidIsValid(parent = ig_partition_parent(root)))
+		root = parent;
+	if (root == d->relid)
+		return;
+	ereport(WARNING,
+			(errmsg("rule \"%s\" of partition \"%s\" does not see rows that move out of it",
+					d->rule->name, d->text),
+			 errdetail("An UPDATE of table \"%s\" moves rows to partitions that have not the rule.",
+					   ig_text_name(ig_table_name(root))),
+			 errhint("Declare the rule for that table.")));
 }
 
 /*
