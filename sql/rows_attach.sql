@@ -43,6 +43,14 @@ ALTER TABLE top ATTACH PARTITION three FOR VALUES IN (3);
 SELECT invariant_guard.keep_rules('three');
 ALTER TABLE top DETACH PARTITION three CONCURRENTLY;
 ALTER TABLE top ATTACH PARTITION three FOR VALUES IN (3);
+-- statement triggers are ours to copy: the same ones may stay
+CREATE TABLE told (id int, k int NOT NULL) PARTITION BY LIST (k);
+CREATE TABLE told_1 (id int, k int NOT NULL CHECK (k = 1));
+CREATE TABLE told_2 (id int, k int NOT NULL CHECK (k = 2));
+SELECT invariant_guard.add_on_no_match('told'), invariant_guard.add_on_no_match('told_1'),
+	invariant_guard.add_on_no_match('told_2', '{delete}');
+ALTER TABLE told ATTACH PARTITION told_1 FOR VALUES IN (1);
+ALTER TABLE told ATTACH PARTITION told_2 FOR VALUES IN (2);
 -- a financial table
 CREATE TABLE money (id int, k int NOT NULL CHECK (k = 4), a int, b int);
 SECURITY LABEL FOR invariant_guard ON TABLE money IS 'financial';
