@@ -47,6 +47,7 @@ OBJS = \
 	src/platform/shared.o \
 	src/platform/text.o \
 	src/model/finding.o \
+	src/model/last_word.o \
 	src/model/ledger.o \
 	src/model/retirement.o \
 	src/model/row_rule.o \
@@ -61,6 +62,7 @@ OBJS = \
 	src/columns/usage_worker.o \
 	src/gate/cascade.o \
 	src/gate/change_alter_table.o \
+	src/gate/change_attach_rules.o \
 	src/gate/change_column.o \
 	src/gate/change_constraint.o \
 	src/gate/change_create.o \
@@ -69,6 +71,7 @@ OBJS = \
 	src/gate/change_freeze.o \
 	src/gate/change_guards.o \
 	src/gate/change_heirs.o \
+	src/gate/change_last_word.o \
 	src/gate/change_list.o \
 	src/gate/change_other.o \
 	src/gate/change_owned.o \
@@ -172,10 +175,12 @@ OBJS = \
 	src/rows/soft_delete_check.o \
 	src/rows/soft_delete_children.o \
 	src/rows/soft_delete_declare.o \
+	src/rows/soft_delete_deferred.o \
 	src/rows/soft_delete_exec.o \
 	src/rows/soft_delete_keys.o \
 	src/rows/soft_delete_parent.o \
 	src/rows/soft_delete_plan.o \
+	src/rows/soft_delete_purge.o \
 	src/rows/soft_delete_rule.o \
 	src/rows/soft_delete_views.o \
 	src/rows/spread.o \
@@ -219,10 +224,10 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule column_usage retire \
-	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit rows_reversal rows_retention rows_seal rows_soft_delete rows_soft_delete_tree rows_immutable_columns rows_frozen_rows rows_snapshot_columns rows_audit_columns rows_unique_active rows_loopholes rows_when
+	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit rows_reversal rows_retention rows_seal rows_seal_owner rows_soft_delete rows_soft_delete_tree rows_soft_delete_kept rows_immutable_columns rows_frozen_rows rows_snapshot_columns rows_audit_columns rows_unique_active rows_last_word rows_attach rows_roles rows_loopholes rows_when
 REGRESS_OPTS =
 
-ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order append_only_reversal append_only_seal append_only_attach soft_delete_children soft_delete_twice append_only_retention frozen_rows_waits immutable_columns_race unique_active_race retire_and_drop
+ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order append_only_reversal append_only_seal append_only_attach soft_delete_children soft_delete_early soft_delete_twice append_only_retention frozen_rows_waits immutable_columns_race unique_active_race retire_and_drop
 ISOLATION_OPTS = --inputdir=$(ig_top)test
 
 EXTRA_CLEAN = build $(OBJS:.o=.d)

@@ -52,6 +52,21 @@ WITH u AS (UPDATE orders SET note = 'w' WHERE id = 1 RETURNING id) UPDATE orders
 WITH u AS (UPDATE orders SET note = 'w' WHERE id = 99 RETURNING id) DELETE FROM orders WHERE id = 7;
 WITH i AS (INSERT INTO orders VALUES (1, 'c') ON CONFLICT (id) DO UPDATE SET note = 'c' WHERE false) SELECT 1 AS one;
 WITH l AS (INSERT INTO log VALUES (1, 'l') RETURNING id) UPDATE orders SET note = 'l' FROM l WHERE orders.id = l.id;
+-- a soft delete among them is the DELETE that the client has sent
+CREATE TABLE soft (id int, deleted_at timestamptz);
+SELECT invariant_guard.add_soft_delete('soft'), invariant_guard.add_on_no_match('soft', '{delete}');
+CREATE TABLE soft_parts (id int, deleted_at timestamptz) PARTITION BY LIST (id);
+CREATE TABLE soft_parts_1 PARTITION OF soft_parts FOR VALUES IN (1);
+SELECT invariant_guard.add_soft_delete('soft_parts'), invariant_guard.add_on_no_match('soft_parts', '{update}');
+CREATE VIEW soft_view AS SELECT id FROM soft;
+INSERT INTO soft VALUES (1), (2);
+INSERT INTO soft_parts VALUES (1);
+WITH d AS (DELETE FROM soft WHERE id = 1 RETURNING id) SELECT * FROM d;
+WITH d AS (DELETE FROM soft WHERE id = 1 RETURNING id) SELECT * FROM d;
+WITH d AS (DELETE FROM soft_view WHERE id = 1 RETURNING id) SELECT * FROM d;
+WITH u AS (UPDATE soft SET id = 3 WHERE id = 9 RETURNING id) SELECT * FROM u;
+WITH d AS (DELETE FROM soft_parts WHERE id = 9 RETURNING id) SELECT * FROM d;
+WITH u AS (UPDATE soft_parts SET id = 1 WHERE id = 9 RETURNING id) SELECT * FROM u;
 PREPARE w(int) AS WITH u AS (UPDATE orders SET note = 'w' WHERE id = $1 RETURNING id) SELECT count(*) FROM u;
 EXECUTE w(1);
 EXECUTE w(99);

@@ -205,6 +205,7 @@ SET ROLE regress_snp_user;
 SELECT invariant_guard.add_snapshot_columns('snp.wrong', '{a}');
 RESET ROLE;
 -- written by hand
+CREATE TRIGGER hand AFTER UPDATE ON lone FOR EACH ROW EXECUTE FUNCTION invariant_guard.snapshot_columns('a', 'does=nothing');
 CREATE TRIGGER hand AFTER UPDATE ON lone FOR EACH ROW EXECUTE FUNCTION invariant_guard.snapshot_columns('a');
 INSERT INTO lone VALUES (1, 1);
 UPDATE lone SET a = 2;

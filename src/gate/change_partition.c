@@ -94,6 +94,8 @@ ig_changes_partition(IgStatement *stmt, IgRelation *parent, const PartitionCmd *
 		lose_classes(stmt, part, parent);
 		ig_changes_detached_rules(stmt, part, parent);
 	}
+	else
+		ig_changes_attached_rules(stmt, part, parent);
 
 	change = ig_change_add(stmt, attach ? IG_ATTACH_PARTITION : IG_DETACH_PARTITION, part);
 	change->parent = parent;

@@ -13,14 +13,22 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/sysattr.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_depend.h"
 #include "catalog/pg_rewrite.h"
 #include "commands/defrem.h"
 #include "commands/trigger.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 
 #include "gate/statement.h"
 #include "model/finding.h"
@@ -35,10 +43,16 @@
 #define WHY_REDIRECT	"What is written would go elsewhere, or nowhere, and no trigger of the rule would see it."
 #define WHY_CASCADE		"The foreign key would delete or change rows that the rule keeps, or every such statement on the other table would fail."
 #define WHY_INDEX		"The rule is held by this index."
+#define WHY_SEALS		"The constraint tells whose seals these are; without it they are not found, and rows below what is sealed are let in."
+#define WHY_OWNER		"Seals of another role than the table's are not believed, and rows below what is sealed would be let in."
 
 static IgChange *loosened_history(const IgChange *change, List *declared);
 static IgChange *loosened_column(const IgChange *change, List *declared, bool anchored_too);
 static IgChange *loosened_by_key(const IgChange *change, List *declared);
+static IgChange *loosened_seals(const IgChange *change, List *declared, const char *verb);
+static IgChange *loosened_owner(const IgChange *change, List *declared);
+static Oid	sealed_by(Oid seals);
+static void renamed_constraint(IgStatement *stmt);
 static IgChange *loosened_index(const IgChange *change, List *declared);
 static IgChange *loosened_index_column(const IgChange *change, List *declared);
 static IgChange *loosen(const IgChange *change, const IgRowRule *rule, const char *words,
@@ -72,6 +86,8 @@ ig_change_loosened(const IgChange *change)
 		case IG_RENAME_COLUMN:
 		case IG_DISABLE_TRIGGER:
 		case IG_ADD_CONSTRAINT:
+		case IG_DROP_CONSTRAINT:
+		case IG_CHANGE_OWNER:
 		case IG_DROP_INDEX:
 			declared = ig_declares_rules(change->rel->relid) ?
 				ig_declared_triggers(change->rel->relid) : NIL;
@@ -110,6 +126,10 @@ ig_change_loosened(const IgChange *change)
 						  WHY_REDIRECT);
 		case IG_ADD_CONSTRAINT:
 			return loosened_by_key(change, declared);
+		case IG_DROP_CONSTRAINT:
+			return loosened_seals(change, declared, "drop");
+		case IG_CHANGE_OWNER:
+			return loosened_owner(change, declared);
 		default:
 			return loosened_index(change, declared);
 	}
@@ -124,6 +144,8 @@ ig_changes_rows(IgStatement *stmt)
 	List	   *changes = list_copy(stmt->changes);
 	ListCell   *lc;
 
+	ig_changes_last_word(stmt);
+	renamed_constraint(stmt);
 	foreach(lc, changes)
 	{
 		IgChange   *loosened = ig_change_loosened((const IgChange *) lfirst(lc));
@@ -293,7 +315,10 @@ loosened_column(const IgChange *change, List *declared, bool anchored_too)
 								   ig_text_name(change->column), ig_text_relation(change->rel)),
 						  change->kind == IG_DROP_COLUMN ? WHY_DROP_FIRST : WHY_COLUMN);
 		if (change->kind == IG_DROP_COLUMN)
+		{
 			loosened->ruled = ig_relation_load(trigger->relid);
+			loosened->cure = ig_drop_rule_call(trigger);
+		}
 		return loosened;
 	}
 	return NULL;
@@ -330,6 +355,100 @@ loosened_by_key(const IgChange *change, List *declared)
 				  psprintf("add a foreign key to %s by whose actions its rows are deleted or changed",
 						   ig_text_relation(change->rel)),
 				  WHY_CASCADE);
+}
+
+/*
+ * The constraint by which the seals of a table are found.
+ */
+static IgChange *
+loosened_seals(const IgChange *change, List *declared, const char *verb)
+{
+	const IgRowRule *rule = history_rule(declared);
+
+	if (rule == NULL || change->name == NULL || strcmp(change->name, IG_SEALS_OF) != 0 ||
+		!OidIsValid(sealed_by(change->rel->relid)))
+		return NULL;
+	return loosen(change, rule,
+				  psprintf("%s constraint \"%s\" of %s", verb, IG_SEALS_OF,
+						   ig_text_relation(change->rel)),
+				  WHY_SEALS);
+}
+
+/* No change of its own names it. */
+static void
+renamed_constraint(IgStatement *stmt)
+{
+	const RenameStmt *rename = IsA(stmt->parsetree, RenameStmt) ?
+		castNode(RenameStmt, stmt->parsetree) : NULL;
+	IgChange	change = {0};
+	IgChange   *loosened;
+
+	if (rename == NULL || rename->renameType != OBJECT_TABCONSTRAINT)
+		return;
+	change.rel = ig_relation_lookup_in(rename->relation, stmt->default_schema);
+	change.name = rename->subname;
+	if (change.rel == NULL || ig_relation_is_exempt(change.rel) ||
+		!ig_declares_rules(change.rel->relid))
+		return;
+	loosened = loosened_seals(&change, ig_declared_triggers(change.rel->relid), "rename");
+	if (loosened == NULL)
+		return;
+	loosened->sql = ig_source_statement(stmt);
+	stmt->changes = lappend(stmt->changes, loosened);
+	ig_statement_need(stmt, "row-rule", change.rel->schema, change.rel->name);
+}
+
+/*
+ * Seals go with their table, see rows/after_ddl.c.  REASSIGN OWNED takes both.
+ */
+static IgChange *
+loosened_owner(const IgChange *change, List *declared)
+{
+	const IgRowRule *rule = history_rule(declared);
+	Oid			sealed = rule && !change->identity ? sealed_by(change->rel->relid) : InvalidOid;
+	IgRelation *table = OidIsValid(sealed) ? ig_relation_load(sealed) : NULL;
+	IgChange   *loosened;
+
+	if (table == NULL || get_role_oid(change->new_name, true) == ig_relation_owner(sealed))
+		return NULL;
+	loosened = loosen(change, rule,
+					  psprintf("change the owner of %s, which holds the seals of %s",
+							   ig_text_relation(change->rel), ig_text_relation(table)),
+					  WHY_OWNER);
+	loosened->cure = psprintf("ALTER TABLE %s OWNER TO %s;\n-- which takes its seals along",
+							  ig_relation_quoted(table), quote_identifier(change->new_name));
+	return loosened;
+}
+
+/* The table whose seals this one holds, as its constraint says. */
+static Oid
+sealed_by(Oid seals)
+{
+	Oid			conoid = get_relation_constraint_oid(seals, IG_SEALS_OF, true);
+	Relation	pg_depend;
+	SysScanDesc scan;
+	ScanKeyData keys[2];
+	HeapTuple	tuple;
+	Oid			result = InvalidOid;
+
+	if (!OidIsValid(conoid))
+		return InvalidOid;
+	pg_depend = table_open(DependRelationId, AccessShareLock);
+	ScanKeyInit(&keys[0], Anum_pg_depend_classid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(ConstraintRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_objid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(conoid));
+	scan = systable_beginscan(pg_depend, DependDependerIndexId, true, NULL, 2, keys);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->refclassid == RelationRelationId && form->refobjid != seals)
+			result = form->refobjid;
+	}
+	systable_endscan(scan);
+	table_close(pg_depend, AccessShareLock);
+	return result;
 }
 
 static IgChange *

@@ -22,6 +22,9 @@ extern bool ig_loaded_by_login;
 extern void (*ig_inherited_hook) (Oid relid);
 extern void (*ig_ddl_end_hook) (void);
 
+/* Called when a relation was altered, which its catalog row does not show yet. */
+extern void (*ig_relation_altered_hook) (Oid relid);
+
 /* Called when a trigger or constraint was entered into the catalogs. */
 extern void (*ig_object_created_hook) (Oid classid, Oid objid);
 

@@ -36,6 +36,7 @@ static object_access_hook_type prev_object_access = NULL;
 
 void		(*ig_inherited_hook) (Oid relid) = NULL;
 void		(*ig_object_created_hook) (Oid classid, Oid objid) = NULL;
+void		(*ig_relation_altered_hook) (Oid relid) = NULL;
 
 static void ig_object_access(ObjectAccessType access, Oid classId, Oid objectId,
 							 int subId, void *arg);
@@ -60,6 +61,9 @@ ig_object_access(ObjectAccessType access, Oid classId, Oid objectId, int subId,
 		return;
 	if (access == OAT_POST_ALTER && classId == InheritsRelationId && ig_inherited_hook)
 		ig_inherited_hook(objectId);
+	if (access == OAT_POST_ALTER && classId == RelationRelationId && subId == 0 &&
+		ig_relation_altered_hook)
+		ig_relation_altered_hook(objectId);
 	if (access == OAT_POST_CREATE && ig_object_created_hook &&
 		(classId == TriggerRelationId || classId == ConstraintRelationId))
 		ig_object_created_hook(classId, objectId);

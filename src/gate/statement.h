@@ -122,10 +122,16 @@ extern void ig_changes_self(IgStatement *stmt);
 
 /* change_rows.c: what would loosen the row rules of a table */
 extern void ig_changes_rows(IgStatement *stmt);
+extern void ig_changes_last_word(IgStatement *stmt);
+extern void ig_changes_attached_rules(IgStatement *stmt, IgRelation *part,
+									  const IgRelation *parent);
 extern IgChange *ig_change_loosened(const IgChange *change);
 
 /* Of these IgDeclaredTriggers the one whose rule consists of the index, or NULL. */
 extern const struct IgDeclaredTrigger *ig_change_rule_of_index(List *declared, const char *index);
+
+/* 'SELECT invariant_guard.drop_rule(...);' for the rule of this trigger. */
+extern char *ig_drop_rule_call(const struct IgDeclaredTrigger *trigger);
 extern void ig_changes_detached_rules(IgStatement *stmt, IgRelation *part,
 									  const IgRelation *parent);
 

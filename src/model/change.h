@@ -238,6 +238,7 @@ typedef struct IgChange
 								 * without ";"; NULL if it has none */
 	const char *words;			/* what is done, where the kind does not say */
 	const char *until;			/* when the freeze ends, in words */
+	const char *cure;			/* what passes in its place: SQL, or prose behind "--" */
 	const char *allow;			/* allowances, without which the statement
 								 * does not pass as a whole */
 	bool		is_new;			/* object is of this transaction (for what is

@@ -50,6 +50,12 @@ typedef struct IgDeclaredTrigger
 } IgDeclaredTrigger;
 
 /*
+ * A table with the seals of an append-only one has a CHECK constraint of this
+ * name, whose expression names that one.
+ */
+#define IG_SEALS_OF		"seals_of"
+
+/*
  * The columns of a trigger as the relation cache has it, as a List of int
  * attribute numbers in the order in which they are written: from its WHEN
  * clause, or from its arguments; NIL if one of these names no column.

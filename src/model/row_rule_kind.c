@@ -37,6 +37,9 @@ static const IgRowRule rules[] = {
 
 StaticAssertDecl(lengthof(rules) == IG_ROW_RULE_KINDS, "each kind has its record");
 
+/* zz_ig_FUNCTION[_INSTANCE]_SUFFIX, see ig_spread_trigger_name() */
+#define NAME_PREFIX		"zz_ig_"
+
 /* What a function is: the name of its symbol tells. */
 #define SYMBOL_PREFIX	"ig_row_"
 #define ANCHOR_PREFIX	"ig_anchor_"
@@ -90,6 +93,23 @@ ig_row_rule_by_name(const char *name)
 			return &rules[i];
 	}
 	return NULL;
+}
+
+/* A suffix is one word. */
+bool
+ig_row_rule_gave_name(const IgRowRule *rule, const char *name, char **instance)
+{
+	char	   *prefix = psprintf(NAME_PREFIX "%s_", rule->function);
+	const char *rest = name + strlen(prefix);
+	const char *suffix;
+
+	*instance = NULL;
+	if (strncmp(name, prefix, strlen(prefix)) != 0)
+		return false;
+	suffix = strrchr(rest, '_');
+	if (suffix != NULL && suffix > rest)
+		*instance = pnstrdup(rest, suffix - rest);
+	return true;
 }
 
 /*

@@ -50,6 +50,12 @@ extern const IgRowRule *ig_row_rule_by_name(const char *name);
  */
 extern const IgRowRule *ig_row_rule_of_function(Oid funcid);
 
+/*
+ * Has an add_ function given the trigger its name?  The instance is NULL where
+ * the name has none.
+ */
+extern bool ig_row_rule_gave_name(const IgRowRule *rule, const char *name, char **instance);
+
 /* Is it uses(), changed() or moved()? */
 extern bool ig_row_rule_is_anchor(Oid funcid);
 

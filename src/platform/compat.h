@@ -363,6 +363,8 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
  */
 #if PG_VERSION_NUM >= 160000
 #define ig_rte_permissions(query, rte)	getRTEPermissionInfo((query)->rteperminfos, rte)
+#define ig_executor_permissions(estate, rte) \
+	((rte)->perminfoindex == 0 ? NULL : getRTEPermissionInfo((estate)->es_rteperminfos, rte))
 #define IgRtePermissions				RTEPermissionInfo
 #define IG_CHECK_PERMS_ARGS		List *range_table, List *permissions, bool ereport_on_violation
 #define IG_CHECK_PERMS_PASS		range_table, permissions, ereport_on_violation
@@ -372,6 +374,7 @@ ig_column_is_not_null(TupleDesc desc, AttrNumber attnum)
 #define IG_CHECK_PERMS_PASS		permissions, ereport_on_violation
 #define ig_perms_is_relation(rte)	((rte)->rtekind == RTE_RELATION)
 #define ig_rte_permissions(query, rte)	(rte)
+#define ig_executor_permissions(estate, rte)	(rte)
 #define IgRtePermissions				RangeTblEntry
 #endif
 

@@ -86,8 +86,11 @@ static bool is_loaded_by_login(void);
 static bool are_event_triggers_on(void);
 static char *triggers_not_always(const char *const *names);
 static bool is_trigger_always(const char *name);
-static char *stored_session_preload(Oid database);
-static char *preload_statement(const char *libraries);
+static char *stored_session_preload(Oid database, Oid role);
+static char *libraries_in(HeapTuple tuple, TupleDesc desc);
+static int	compare_roles(const ListCell *a, const ListCell *b);
+static char *database_name(void);
+static char *preload_statement(const char *object, const char *libraries);
 
 PG_FUNCTION_INFO_V1(ig_sql_status);
 PG_FUNCTION_INFO_V1(ig_sql_warn_if_not_preloaded);
@@ -167,10 +170,10 @@ ig_status_weak_event_triggers(void)
 static bool
 is_preloaded(char **statement)
 {
-	char	   *stored = stored_session_preload(MyDatabaseId);
+	char	   *stored = stored_session_preload(MyDatabaseId, InvalidOid);
 	const char *libraries = stored ? stored : session_preload_libraries_string;
 
-	*statement = preload_statement(libraries);
+	*statement = preload_statement(psprintf("DATABASE %s", database_name()), libraries);
 	return ig_loaded_at_server_start || ig_library_is_listed(libraries) ||
 		ig_library_is_listed(session_preload_libraries_string);
 }
@@ -448,12 +451,12 @@ is_trigger_always(const char *name)
 }
 
 /*
- * What ALTER DATABASE ... SET session_preload_libraries stored, or NULL.
+ * What ALTER DATABASE or ALTER ROLE ... SET session_preload_libraries stored, or
+ * NULL.
  */
 static char *
-stored_session_preload(Oid database)
+stored_session_preload(Oid database, Oid role)
 {
-	static const char prefix[] = "session_preload_libraries=";
 	Relation	rel;
 	SysScanDesc scan;
 	ScanKeyData keys[2];
@@ -463,34 +466,99 @@ stored_session_preload(Oid database)
 	ScanKeyInit(&keys[0], Anum_pg_db_role_setting_setdatabase,
 				BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(database));
 	ScanKeyInit(&keys[1], Anum_pg_db_role_setting_setrole,
-				BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(InvalidOid));
+				BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(role));
 
 	rel = table_open(DbRoleSettingRelationId, AccessShareLock);
 	scan = systable_beginscan(rel, DbRoleSettingDatidRolidIndexId, true, NULL, 2, keys);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
-	{
-		bool		isnull;
-		Datum		config = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig,
-										  RelationGetDescr(rel), &isnull);
-		Datum	   *items = NULL;
-		bool	   *nulls = NULL;
-		int			nitems = 0;
-
-		if (!isnull)
-			deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false,
-							  TYPALIGN_INT, &items, &nulls, &nitems);
-		for (int i = 0; i < nitems; i++)
-		{
-			char	   *item = nulls[i] ? NULL : TextDatumGetCString(items[i]);
-
-			if (item && pg_strncasecmp(item, prefix, strlen(prefix)) == 0)
-				value = item + strlen(prefix);
-		}
-	}
+		value = libraries_in(tuple, RelationGetDescr(rel));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return value;
+}
+
+static char *
+libraries_in(HeapTuple tuple, TupleDesc desc)
+{
+	static const char prefix[] = "session_preload_libraries=";
+	bool		isnull;
+	Datum		config = heap_getattr(tuple, Anum_pg_db_role_setting_setconfig, desc, &isnull);
+	Datum	   *items = NULL;
+	bool	   *nulls = NULL;
+	int			nitems = 0;
+	char	   *value = NULL;
+
+	if (!isnull)
+		deconstruct_array(DatumGetArrayTypeP(config), TEXTOID, -1, false,
+						  TYPALIGN_INT, &items, &nulls, &nitems);
+	for (int i = 0; i < nitems; i++)
+	{
+		char	   *item = nulls[i] ? NULL : TextDatumGetCString(items[i]);
+
+		if (item && pg_strncasecmp(item, prefix, strlen(prefix)) == 0)
+			value = item + strlen(prefix);
+	}
+	return value;
+}
+
+/*
+ * What is stored for a role in this database goes before what is stored for it
+ * in all.
+ */
+List *
+ig_status_roles_not_loading(void)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *result = NIL;
+
+	if (ig_loaded_at_server_start || is_loaded_by_login())
+		return NIL;
+	rel = table_open(DbRoleSettingRelationId, AccessShareLock);
+	scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_db_role_setting form = (Form_pg_db_role_setting) GETSTRUCT(tuple);
+		bool		everywhere = !OidIsValid(form->setdatabase);
+		char	   *name = OidIsValid(form->setrole) ? GetUserNameFromId(form->setrole, true) : NULL;
+		char	   *libraries = libraries_in(tuple, RelationGetDescr(rel));
+		IgRolePreload *found;
+
+		if (name == NULL || libraries == NULL || ig_library_is_listed(libraries) ||
+			(!everywhere && form->setdatabase != MyDatabaseId) ||
+			(everywhere && stored_session_preload(MyDatabaseId, form->setrole) != NULL))
+			continue;
+		found = palloc0(sizeof(IgRolePreload));
+		found->role = name;
+		found->libraries = libraries;
+		found->statement = preload_statement(psprintf("ROLE %s%s%s", quote_identifier(name),
+													  everywhere ? "" : " IN DATABASE ",
+													  everywhere ? "" : database_name()),
+											 libraries);
+		result = lappend(result, found);
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	list_sort(result, compare_roles);
+	return result;
+}
+
+static int
+compare_roles(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((const IgRolePreload *) lfirst(a))->role,
+				  ((const IgRolePreload *) lfirst(b))->role);
+}
+
+/* Quoted. */
+static char *
+database_name(void)
+{
+	char	   *name = get_database_name(MyDatabaseId);
+
+	return pstrdup(quote_identifier(name ? name : "?"));
 }
 
 /*
@@ -499,22 +567,26 @@ stored_session_preload(Oid database)
  * taken for one name.
  */
 static char *
-preload_statement(const char *libraries)
+preload_statement(const char *object, const char *libraries)
 {
 	StringInfoData buf;
 	List	   *files = NIL;
 	ListCell   *lc;
-	char	   *database = get_database_name(MyDatabaseId);
 
 	if (libraries &&
 		!SplitDirectoriesString(pstrdup(libraries), ',', &files))
 		files = NIL;
 
 	initStringInfo(&buf);
-	appendStringInfo(&buf, "ALTER DATABASE %s SET session_preload_libraries = ",
-					 quote_identifier(database ? database : "?"));
+	appendStringInfo(&buf, "ALTER %s SET session_preload_libraries = ", object);
 	foreach(lc, files)
-		appendStringInfo(&buf, "%s, ", quote_literal_cstr((const char *) lfirst(lc)));
+	{
+		const char *file = (const char *) lfirst(lc);
+
+		/* SET ... = '' is stored as a library without a name */
+		if (file[0] != '\0')
+			appendStringInfo(&buf, "%s, ", quote_literal_cstr(file));
+	}
 	appendStringInfo(&buf, "%s;", quote_literal_cstr(IG_LIBRARY_NAME));
 	return buf.data;
 }

@@ -21,6 +21,19 @@ extern bool ig_loaded_at_server_start;
  */
 extern bool ig_status_sessions_load(char **statement);
 
+/*
+ * Roles whose sessions do not, since a session_preload_libraries of their own
+ * goes before that of the database; a List of IgRolePreload, by name.
+ */
+typedef struct IgRolePreload
+{
+	char	   *role;
+	char	   *libraries;
+	char	   *statement;		/* what makes them */
+} IgRolePreload;
+
+extern List *ig_status_roles_not_loading(void);
+
 /* Those of our event triggers that are missing or do not fire always; char *. */
 extern List *ig_status_weak_event_triggers(void);
 

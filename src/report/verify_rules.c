@@ -20,6 +20,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "model/last_word.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
 #include "platform/owned.h"
@@ -28,6 +29,7 @@
 #include "rows/declared.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
+#include "rows/seal.h"
 #include "rows/snapshot_source.h"
 #include "rows/soft_delete_keys.h"
 #include "rows/spread.h"
@@ -92,6 +94,8 @@ static void verify_enabled(const Verifier *v, const IgDeclaredRule *rule,
 						   const IgDeclaredTrigger *trigger);
 static void verify_columns(const Verifier *v, const IgDeclaredRule *rule,
 						   const IgDeclaredTrigger *trigger);
+static void verify_last_word(const Verifier *v, const IgDeclaredRule *rule,
+							 const IgDeclaredTrigger *trigger);
 static void verify_complete(const Verifier *v, const IgDeclaredRule *rule);
 static void verify_by_rule(const Verifier *v, const IgDeclaredRule *rule);
 static void put_of_rule(void *verifier, const IgDeclaredRule *rule, bool everywhere,
@@ -103,6 +107,7 @@ static void verify_missing(const Verifier *v, const IgDeclaredRule *rule,
 						   const IgDeclaredTrigger *trigger, Oid heir);
 static void verify_hooks(const Verifier *v, const IgDeclaredRule *rule);
 static bool needs_hooks(const IgDeclaredRule *rule);
+static void verify_roles(const Verifier *v);
 static void verify_event_triggers(const Verifier *v);
 static char *enable_sql(Oid relid, const IgDeclaredTrigger *trigger);
 static char *quoted_name(Oid relid);
@@ -118,6 +123,7 @@ Datum
 ig_sql_verify_rules(PG_FUNCTION_ARGS)
 {
 	Verifier	v = {0};
+	bool		looks_at_plans = false;
 	int			count = 0;
 	ListCell   *lc;
 	ListCell   *lh;
@@ -136,6 +142,7 @@ ig_sql_verify_rules(PG_FUNCTION_ARGS)
 		if (is_asked_for(&v, rule->relid))
 		{
 			count++;
+			looks_at_plans = looks_at_plans || needs_hooks(rule);
 			foreach(lh, rule->triggers)
 				verify_trigger(&v, rule, (const IgDeclaredTrigger *) lfirst(lh));
 			if (rule->source == IG_RULE_DECLARED)
@@ -156,6 +163,8 @@ ig_sql_verify_rules(PG_FUNCTION_ARGS)
 			}
 		}
 	}
+	if (looks_at_plans)
+		verify_roles(&v);
 	verify_event_triggers(&v);
 
 	/* no rows would look as if all were well */
@@ -188,6 +197,7 @@ verify_trigger(const Verifier *v, const IgDeclaredRule *rule, const IgDeclaredTr
 {
 	verify_enabled(v, rule, trigger);
 	verify_columns(v, rule, trigger);
+	verify_last_word(v, rule, trigger);
 	if (trigger->update_of)
 		put(v, BROKEN, rule->relid, rule, trigger->name,
 			pstrdup("the trigger is limited to UPDATE OF some columns: it does not fire where another trigger changes them, and raises an error where it fires"),
@@ -220,6 +230,26 @@ verify_columns(const Verifier *v, const IgDeclaredRule *rule, const IgDeclaredTr
 				psprintf("the trigger names column \"%s\", which the table does not have: whatever fires it fails",
 						 ig_text_name((char *) list_nth(trigger->columns, i))),
 				NULL);
+	}
+}
+
+/* What a partition has from above in both is told of there. */
+static void
+verify_last_word(const Verifier *v, const IgDeclaredRule *rule, const IgDeclaredTrigger *trigger)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_late_triggers(trigger))
+	{
+		const IgLateTrigger *late = (const IgLateTrigger *) lfirst(lc);
+		char	   *mend = ig_late_rename(late, trigger);
+
+		if (late->is_clone && OidIsValid(trigger->parent))
+			continue;
+		put(v, LEAKY, rule->relid, rule, trigger->name,
+			psprintf("trigger \"%s\" fires after it, and can change what it has set",
+					 ig_text_name(late->name)),
+			strncmp(mend, "--", 2) == 0 ? NULL : mend);
 	}
 }
 
@@ -273,6 +303,8 @@ verify_by_rule(const Verifier *v, const IgDeclaredRule *rule)
 {
 	if (rule->rule->kind == IG_ROW_SOFT_DELETE)
 		ig_soft_delete_verify(rule, put_of_rule, (void *) v);
+	else if (rule->rule->kind == IG_ROW_APPEND_ONLY)
+		ig_seal_verify_rule(rule, put_of_rule, (void *) v);
 	else if (rule->rule->kind == IG_ROW_UNIQUE_ACTIVE)
 		ig_unique_active_verify(rule, put_of_rule, (void *) v);
 	else if (rule->rule->kind == IG_ROW_SNAPSHOT_COLUMNS)
@@ -405,6 +437,22 @@ needs_hooks(const IgDeclaredRule *rule)
 			return false;
 		default:
 			return false;
+	}
+}
+
+static void
+verify_roles(const Verifier *v)
+{
+	ListCell   *lc;
+
+	foreach(lc, ig_status_roles_not_loading())
+	{
+		const IgRolePreload *found = (const IgRolePreload *) lfirst(lc);
+
+		put(v, LEAKY, InvalidOid, NULL, NULL,
+			psprintf("sessions of role \"%s\" do not load the library as they connect, and rules that look at plans refuse there what they have not looked at: its own session_preload_libraries is \"%s\"",
+					 ig_text_name(found->role), ig_text_name(found->libraries)),
+			found->statement);
 	}
 }
 

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -33,6 +34,8 @@ PG_FUNCTION_INFO_V1(ig_row_append_only);
 PG_FUNCTION_INFO_V1(ig_sql_add_append_only);
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
+static void check(IgRuleTrigger *trigger, Relation rel);
+static void refuse_idle_insert(const IgRuleTrigger *trigger, const char *name);
 static void check_insert(IgRuleTrigger *trigger, TriggerData *td);
 static pg_noinline void refuse_change(IgRuleTrigger *trigger, const TriggerData *td);
 static void check_no_other_trigger(IgDeclaration *d);
@@ -67,6 +70,7 @@ const IgRuleDefinition ig_append_only_definition = {
 	.min_columns = 0,
 	.max_columns = -1,
 	.prepare = prepare,
+	.check = check,
 };
 
 void
@@ -106,6 +110,26 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 		ig_retention_prepare(trigger, rel);
 }
 
+/* The seals, and what is above the table, may not be there yet. */
+static void
+check(IgRuleTrigger *trigger, Relation rel)
+{
+	if (ig_rule_option(trigger, "amounts", NULL))
+		ig_reversal_check_columns(trigger);
+	else if (ig_rule_option(trigger, "drift", NULL) || ig_rule_option(trigger, "keep", NULL))
+		ig_retention_check_column(trigger);
+	else if (!ig_rule_option(trigger, "sealed", NULL))
+	{
+		for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+		{
+			const Trigger *tg = &rel->trigdesc->triggers[i];
+
+			if (tg->tgoid == trigger->tgoid && TRIGGER_FOR_INSERT(tg->tgtype))
+				refuse_idle_insert(trigger, tg->tgname);
+		}
+	}
+}
+
 static void
 check_insert(IgRuleTrigger *trigger, TriggerData *td)
 {
@@ -116,11 +140,17 @@ check_insert(IgRuleTrigger *trigger, TriggerData *td)
 	else if (ig_rule_option(trigger, "sealed", NULL))
 		ig_seal_check(trigger, td);
 	else
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("trigger \"%s\" of table \"%s\" fires on INSERT and has nothing to check",
-						td->tg_trigger->tgname, ig_row_relation_text(trigger->relid)),
-				 errhint("Use invariant_guard.add_append_only().")));
+		refuse_idle_insert(trigger, td->tg_trigger->tgname);
+}
+
+static void
+refuse_idle_insert(const IgRuleTrigger *trigger, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+			 errmsg("trigger \"%s\" of table \"%s\" fires on INSERT and has nothing to check",
+					name, ig_row_relation_text(trigger->relid)),
+			 errhint("Use invariant_guard.add_append_only().")));
 }
 
 static void

@@ -40,6 +40,9 @@ typedef struct IgReversalColumns
 } IgReversalColumns;
 
 extern void ig_reversal_prepare(IgRuleTrigger *trigger, Relation rel);
+
+/* Raises if they do not make up a reversal; how many of them are amounts. */
+extern int	ig_reversal_check_columns(const IgRuleTrigger *trigger);
 extern void ig_reversal_check(IgRuleTrigger *trigger, TriggerData *td);
 
 /*
@@ -64,6 +67,7 @@ extern char *ig_reversal_equality(Oid relid, const IgReversalColumns *columns);
 
 /* Retention, of append_only_retention.c. */
 extern void ig_retention_prepare(IgRuleTrigger *trigger, Relation rel);
+extern void ig_retention_check_column(const IgRuleTrigger *trigger);
 extern void ig_drift_prepare(IgRuleTrigger *trigger, Relation rel);
 
 /*

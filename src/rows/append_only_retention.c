@@ -86,14 +86,20 @@ ig_retention_prepare(IgRuleTrigger *trigger, Relation rel)
 {
 	Retention  *retention = palloc0(sizeof(Retention));
 
+	ig_retention_check_column(trigger);
+	retention->root = ig_append_only_root(trigger, rel);
+	trigger->data = retention;
+}
+
+void
+ig_retention_check_column(const IgRuleTrigger *trigger)
+{
 	if (trigger->ncolumns != 1 || trigger->columns[0].typid != TIMESTAMPTZOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("a trigger of table \"%s\" does not tell which column says since when rows are kept",
 						ig_row_relation_text(trigger->relid)),
 				 errhint("Use invariant_guard.add_append_only().")));
-	retention->root = ig_append_only_root(trigger, rel);
-	trigger->data = retention;
 }
 
 void

@@ -118,15 +118,7 @@ ig_reversal_prepare(IgRuleTrigger *trigger, Relation rel)
 	StringInfoData list;
 	char	   *quoted;
 
-	reversal->namounts = atoi(ig_rule_option(trigger, "amounts", "0"));
-	if (reversal->namounts < 1 || trigger->ncolumns < FIRST_AMOUNT + reversal->namounts ||
-		trigger->columns[REVERSAL_OF].typid != trigger->columns[KEY].typid)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("a trigger of table \"%s\" does not tell which columns make up a reversal",
-						ig_row_relation_text(trigger->relid)),
-				 errhint("Use invariant_guard.add_append_only().")));
-
+	reversal->namounts = ig_reversal_check_columns(trigger);
 	reversal->root = ig_append_only_root(trigger, rel);
 	reversal->owner = ig_relation_owner(reversal->root);
 	quoted = quote_qualified_identifier(get_namespace_name(get_rel_namespace(reversal->root)),
@@ -142,6 +134,21 @@ ig_reversal_prepare(IgRuleTrigger *trigger, Relation rel)
 								  quote_identifier(NameStr(trigger->columns[REVERSAL_OF].name)),
 								  equality(trigger->columns[KEY].typid));
 	trigger->data = reversal;
+}
+
+int
+ig_reversal_check_columns(const IgRuleTrigger *trigger)
+{
+	int			namounts = atoi(ig_rule_option(trigger, "amounts", "0"));
+
+	if (namounts < 1 || trigger->ncolumns < FIRST_AMOUNT + namounts ||
+		trigger->columns[REVERSAL_OF].typid != trigger->columns[KEY].typid)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("a trigger of table \"%s\" does not tell which columns make up a reversal",
+						ig_row_relation_text(trigger->relid)),
+				 errhint("Use invariant_guard.add_append_only().")));
+	return namounts;
 }
 
 /* 'OPERATOR(schema.=)': what the type itself holds for equal. */

@@ -118,6 +118,7 @@ const IgRuleDefinition ig_audit_columns_definition = {
 	.min_columns = 1,
 	.max_columns = ROLES,
 	.prepare = prepare,
+	.check = prepare,
 };
 
 void

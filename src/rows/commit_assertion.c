@@ -84,6 +84,7 @@ static const char *const option_names[] = {"assertion", "name", NULL};
 static HTAB *checked_keys = NULL;
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
+static void check(IgRuleTrigger *trigger, Relation rel);
 static void check_row(IgRuleTrigger *trigger, const TriggerData *td);
 static void key_of(const IgRuleTrigger *trigger, TupleTableSlot *slot, RowKey *key);
 static void check_key(IgRuleTrigger *trigger, const RowKey *key);
@@ -108,6 +109,7 @@ const IgRuleDefinition ig_commit_assertion_definition = {
 	.min_columns = 1,
 	.max_columns = INDEX_MAX_KEYS,
 	.prepare = prepare,
+	.check = check,
 };
 
 void
@@ -146,15 +148,9 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 	AssertionData *data = palloc0(sizeof(AssertionData));
 	Oid			types[INDEX_MAX_KEYS];
 
+	check(trigger, rel);
 	trigger->data = data;
 	data->text = ig_rule_option(trigger, "assertion", NULL);
-	if (data->text == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("a trigger of table \"%s\" calls function invariant_guard.%s() without the option \"%s\"",
-						ig_row_relation_text(trigger->relid), "commit_assertion", "assertion"),
-				 errhint("Use invariant_guard.add_commit_assertion().")));
-
 	if (trigger->ncolumns == 0)
 		return;
 	data->id = ig_assertion_id(data->text);
@@ -166,6 +162,18 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 		ig_key_column(&data->columns[i], types[i], trigger->columns[i].collation);
 	}
 	data->assertion = ig_assertion(data->text, trigger->ncolumns, types);
+}
+
+/* What the assertion reads may not be there yet. */
+static void
+check(IgRuleTrigger *trigger, Relation rel)
+{
+	if (ig_rule_option(trigger, "assertion", NULL) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("a trigger of table \"%s\" calls function invariant_guard.%s() without the option \"%s\"",
+						ig_row_relation_text(trigger->relid), "commit_assertion", "assertion"),
+				 errhint("Use invariant_guard.add_commit_assertion().")));
 }
 
 /*

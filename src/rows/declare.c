@@ -31,6 +31,7 @@
 #include "utils/ruleutils.h"
 
 #include "columns/usage_mark.h"
+#include "model/last_word.h"
 #include "platform/compat.h"
 #include "platform/errcodes.h"
 #include "platform/inherit.h"
@@ -63,6 +64,8 @@ static void add_spec(IgDeclaration *d, const char *suffix, const char *fires, bo
 					 bool constraint, const char *when, List *options);
 static char *trigger_sql(const IgDeclaration *d, const IgTriggerSpec *spec, const char *name);
 static void check_partitions(IgDeclaration *d);
+static void warn_of_moves(const IgDeclaration *d);
+static void warn_of_late_triggers(Oid relid, const IgRowRule *rule);
 static bool has_others(const IgDeclaration *d);
 static bool is_same_as_present(IgDeclaration *d);
 static int	execute_own(const char *sql, long limit);
@@ -373,7 +376,66 @@ ig_declare_end(IgDeclaration *d)
 	}
 	CommandCounterIncrement();
 	ig_spread_from(d->relid);
+	foreach(lc, ig_inheritors(d->relid, NULL))
+		warn_of_late_triggers(lfirst_oid(lc), d->rule);
+	warn_of_moves(d);
 	return true;
+}
+
+/*
+ * Where a row goes is no trigger's concern but that of the partition to which
+ * it goes: changed on its way, or to where it is removed for good.  Other rules
+ * see it leave.
+ */
+static void
+warn_of_moves(const IgDeclaration *d)
+{
+	Oid			root = d->relid;
+	Oid			parent;
+
+	if (d->rule->kind != IG_ROW_IMMUTABLE_COLUMNS && d->rule->kind != IG_ROW_SNAPSHOT_COLUMNS &&
+		d->rule->kind != IG_ROW_SOFT_DELETE)
+		return;
+	while (OidIsValid(parent = ig_partition_parent(root)))
+		root = parent;
+	if (root == d->relid)
+		return;
+	ereport(WARNING,
+			(errmsg("rule \"%s\" of partition \"%s\" does not see rows that move out of it",
+					d->rule->name, d->text),
+			 errdetail("An UPDATE of table \"%s\" moves rows to partitions that have not the rule.",
+					   ig_text_name(ig_table_name(root))),
+			 errhint("Declare the rule for that table.")));
+}
+
+/*
+ * The rule is declared all the same: whether they change what it sets, nobody
+ * but their author knows.
+ */
+static void
+warn_of_late_triggers(Oid relid, const IgRowRule *rule)
+{
+	ListCell   *lc;
+	ListCell   *lt;
+
+	foreach(lc, ig_declared_triggers(relid))
+	{
+		const IgDeclaredTrigger *declared = (const IgDeclaredTrigger *) lfirst(lc);
+
+		foreach(lt, declared->rule == rule ? ig_late_triggers(declared) : NIL)
+		{
+			const IgLateTrigger *late = (const IgLateTrigger *) lfirst(lt);
+
+			if (late->is_clone)
+				continue;
+			ereport(WARNING,
+					(errmsg("trigger \"%s\" of table \"%s\" fires after the rule's own, and has the last word",
+							ig_text_name(late->name), ig_text_name(ig_table_name(relid))),
+					 errdetail("It can change what trigger \"%s\" has set.",
+							   ig_text_name(declared->name)),
+					 errhint("%s", ig_late_rename(late, declared))));
+		}
+	}
 }
 
 /*
@@ -418,8 +480,9 @@ ig_declare_otherwise(IgDeclaration *d)
 			(errcode(ERRCODE_IG_RULE_DECLARED_OTHERWISE),
 			 errmsg("table \"%s\" has rule \"%s\" already, declared otherwise",
 					d->text, d->rule->name),
-			 errhint("SELECT * FROM invariant_guard.row_rules; shows it. To declare it anew, drop it first: SELECT invariant_guard.drop_rule(%s, %s);",
-					 quote_literal_cstr(d->quoted), quote_literal_cstr(d->rule->name)),
+			 errhint("SELECT * FROM invariant_guard.row_rules; shows it. To declare it anew, drop it first: SELECT invariant_guard.drop_rule(%s, %s%s);",
+					 quote_literal_cstr(d->quoted), quote_literal_cstr(d->rule->name),
+					 d->instance ? psprintf(", %s", quote_literal_cstr(d->instance)) : ""),
 			 errtable(d->rel)));
 }
 

@@ -25,7 +25,6 @@
 #include "rows/declared.h"
 #include "rows/spread.h"
 
-#define NAME_PREFIX		"zz_ig_"
 #define KEPT_SUFFIX		"_kept"
 
 typedef struct RelationRules
@@ -40,7 +39,6 @@ static List *rules_of_triggers(List *triggers);
 static IgDeclaredRule *rule_of_trigger(List **rules, List *siblings,
 									   const IgDeclaredTrigger *trigger);
 static char *plain_name(List *siblings, const IgDeclaredTrigger *trigger);
-static bool is_given_name(const IgRowRule *rule, const char *name, char **instance);
 static IgDeclaredRule *find_by_hand(List *rules, const IgDeclaredTrigger *trigger);
 static void name_by_hand(List *rules);
 static List *add_texts(List *texts, const List *more);
@@ -152,8 +150,8 @@ static IgDeclaredRule *
 rule_of_trigger(List **rules, List *siblings, const IgDeclaredTrigger *trigger)
 {
 	char	   *instance = NULL;
-	bool		by_hand = !is_given_name(trigger->rule, plain_name(siblings, trigger),
-										 &instance);
+	bool		by_hand = !ig_row_rule_gave_name(trigger->rule, plain_name(siblings, trigger),
+												 &instance);
 	IgDeclaredRule *rule = by_hand ? find_by_hand(*rules, trigger) : NULL;
 	ListCell   *lc;
 
@@ -219,30 +217,18 @@ ig_declared_is_instance(const IgDeclaredRule *rule, const char *instance)
 {
 	const char *name = ((const IgDeclaredTrigger *) linitial(rule->triggers))->name;
 	const char *suffix = strrchr(name, '_');
+	ListCell   *lc;
 
 	if (rule->instance == NULL)
-		return false;
+		return instance[0] == '\0';
+	foreach(lc, rule->by_hand ? rule->triggers : NIL)
+	{
+		if (strcmp(((const IgDeclaredTrigger *) lfirst(lc))->name, instance) == 0)
+			return true;
+	}
 	return strcmp(rule->instance, instance) == 0 ||
 		(suffix != NULL && !rule->by_hand &&
 		 strcmp(name, ig_spread_trigger_name(rule->rule, instance, suffix + 1)) == 0);
-}
-
-/*
- * zz_ig_FUNCTION[_INSTANCE]_SUFFIX, see ig_spread_trigger_name().  A suffix is
- * one word.
- */
-static bool
-is_given_name(const IgRowRule *rule, const char *name, char **instance)
-{
-	char	   *prefix = psprintf(NAME_PREFIX "%s_", rule->function);
-	const char *rest = name + strlen(prefix);
-	const char *suffix;
-
-	if (strncmp(name, prefix, strlen(prefix)) != 0)
-		return false;
-	suffix = strrchr(rest, '_');
-	*instance = suffix != NULL && suffix > rest ? pnstrdup(rest, suffix - rest) : NULL;
-	return true;
 }
 
 static IgDeclaredRule *

@@ -40,9 +40,13 @@ static const IgDeclaredRule *find_rule(List *declared, Oid relid, const IgRowRul
 									   const char *instance);
 static void raise_not_declared(List *declared, Oid relid, const IgRowRule *rule,
 							   const char *instance, List *instances);
-static List *own_triggers(const IgDeclaredRule *rule);
+static bool is_unnamed(List *instances);
+static char *instances_text(List *instances);
+static const char *instance_argument(List *declared, const IgDeclaredRule *rule);
+static List *own_triggers(const IgDeclaredRules *rules, const IgDeclaredRule *rule);
 static char *call_text(Oid relid, const IgRowRule *rule, const char *instance);
-static void judge(const IgDeclaredRule *rule, List *triggers, List *others);
+static void judge(const IgDeclaredRule *rule, const char *instance, List *triggers,
+				  List *others);
 static IgChange *add_change(List **changes, IgChangeKind kind, IgRelation *rel);
 static bool is_new(List *triggers);
 static List *those_of_one(List **triggers);
@@ -76,10 +80,11 @@ ig_sql_drop_rule(PG_FUNCTION_ARGS)
 
 	rules = ig_declared_rules_load();
 	declared = find_rule(ig_declared_rules_of(rules, relid), relid, rule, instance);
-	triggers = own_triggers(declared);
+	triggers = own_triggers(rules, declared);
 	if (rule->kind == IG_ROW_SOFT_DELETE)
 		others = ig_soft_delete_companions(declared);
-	judge(declared, triggers, others);
+	judge(declared, instance_argument(ig_declared_rules_of(rules, relid), declared), triggers,
+		  others);
 
 	/* the first one locks the table, so that nothing joins it from then on */
 	count = drop_triggers(triggers);
@@ -116,12 +121,12 @@ rule_argument(FunctionCallInfo fcinfo)
 }
 
 /*
- * Without an instance: the one that has no name, or the only one.
+ * Without an instance: the only one.  The one that has no name is named ''.
  */
 static const IgDeclaredRule *
 find_rule(List *declared, Oid relid, const IgRowRule *rule, const char *instance)
 {
-	const IgDeclaredRule *only = NULL;
+	const IgDeclaredRule *found = NULL;
 	List	   *instances = NIL;
 	ListCell   *lc;
 
@@ -131,16 +136,13 @@ find_rule(List *declared, Oid relid, const IgRowRule *rule, const char *instance
 
 		if (candidate->rule != rule)
 			continue;
-		if (instance == NULL ? candidate->instance == NULL :
-			ig_declared_is_instance(candidate, instance))
-			return candidate;
-		only = candidate;
-		if (candidate->instance != NULL)
-			instances = lappend(instances, (void *) candidate->instance);
+		instances = lappend(instances, (void *) (candidate->instance ? candidate->instance : ""));
+		if (instance == NULL || ig_declared_is_instance(candidate, instance))
+			found = candidate;
 	}
-	if (instance != NULL || only == NULL || list_length(instances) > 1)
+	if (found == NULL || (instance == NULL && list_length(instances) > 1))
 		raise_not_declared(declared, relid, rule, instance, instances);
-	return only;
+	return found;
 }
 
 static void
@@ -165,7 +167,7 @@ raise_not_declared(List *declared, Oid relid, const IgRowRule *rule, const char 
 		ereport(ERROR,
 				(errcode(ERRCODE_IG_NO_SUCH_RULE),
 				 errmsg("table \"%s\" has several rules \"%s\"", table, rule->name),
-				 errdetail("Their instances are %s.", ig_text_list(instances, 20)),
+				 errdetail("Their instances are %s.", instances_text(instances)),
 				 errhint("Name one of them: %s;",
 						 call_text(relid, rule, (const char *) linitial(instances)))));
 	else
@@ -173,8 +175,48 @@ raise_not_declared(List *declared, Oid relid, const IgRowRule *rule, const char 
 				(errcode(ERRCODE_IG_NO_SUCH_RULE),
 				 errmsg("rule \"%s\" of table \"%s\" has no instance \"%s\"",
 						rule->name, table, ig_text_name(instance)),
-				 instances == NIL ? errdetail("It has no instances.") :
-				 errdetail("Its instances are %s.", ig_text_list(instances, 20))));
+				 is_unnamed(instances) ? errdetail("It has no instances.") :
+				 errdetail("Its instances are %s.", instances_text(instances))));
+}
+
+/* One, and without a name? */
+static bool
+is_unnamed(List *instances)
+{
+	return list_length(instances) == 1 && ((const char *) linitial(instances))[0] == '\0';
+}
+
+static char *
+instances_text(List *instances)
+{
+	StringInfoData buf;
+	ListCell   *lc;
+
+	initStringInfo(&buf);
+	foreach(lc, instances)
+	{
+		const char *instance = (const char *) lfirst(lc);
+
+		appendStringInfo(&buf, "%s\"%s\"%s", buf.len > 0 ? ", " : "", ig_text_name(instance),
+						 instance[0] == '\0' ? " (which has no name)" : "");
+	}
+	return buf.data;
+}
+
+/* To be named in a call that drops it: NULL where there is but one. */
+static const char *
+instance_argument(List *declared, const IgDeclaredRule *rule)
+{
+	ListCell   *lc;
+
+	foreach(lc, declared)
+	{
+		const IgDeclaredRule *other = (const IgDeclaredRule *) lfirst(lc);
+
+		if (other->rule == rule->rule && rule->instance == NULL && other->instance != NULL)
+			return "";
+	}
+	return rule->instance;
 }
 
 /*
@@ -182,7 +224,7 @@ raise_not_declared(List *declared, Oid relid, const IgRowRule *rule, const char 
  * these may go by themselves.
  */
 static List *
-own_triggers(const IgDeclaredRule *rule)
+own_triggers(const IgDeclaredRules *rules, const IgDeclaredRule *rule)
 {
 	List	   *kept = NIL;
 	ListCell   *lc;
@@ -202,7 +244,8 @@ own_triggers(const IgDeclaredRule *rule)
 						rule->rule->name, ig_text_name(ig_table_name(rule->relid)),
 						ig_text_name(ig_table_name(rule->declared_on))),
 				 errhint("Drop it there: %s;",
-						 call_text(rule->declared_on, rule->rule, rule->instance))));
+						 call_text(rule->declared_on, rule->rule,
+								   instance_argument(ig_declared_rules_of(rules, rule->declared_on), rule)))));
 	return kept;
 }
 
@@ -223,7 +266,7 @@ call_text(Oid relid, const IgRowRule *rule, const char *instance)
  * whoever refuses tells of the allowances for all.
  */
 static void
-judge(const IgDeclaredRule *rule, List *triggers, List *others)
+judge(const IgDeclaredRule *rule, const char *instance, List *triggers, List *others)
 {
 	IgRelation *rel = ig_relation_load(rule->relid);
 	IgFindings	findings = {NIL};
@@ -242,7 +285,7 @@ judge(const IgDeclaredRule *rule, List *triggers, List *others)
 	whole->is_new = is_new(triggers);
 	whole->words = psprintf("drop rule \"%s\" of %s", rule->rule->name, ig_text_relation(rel));
 	whole->new_name = "Its triggers hold the rule for whatever application, on the table and on all that inherit from it.";
-	whole->sql = call_text(rule->relid, rule->rule, rule->instance);
+	whole->sql = call_text(rule->relid, rule->rule, instance);
 
 	relids = ig_inheritors(rule->relid, NULL);
 	foreach(lc, others)

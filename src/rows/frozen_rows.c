@@ -64,6 +64,7 @@ const IgRuleDefinition ig_frozen_rows_definition = {
 	.min_columns = 0,
 	.max_columns = -1,
 	.prepare = prepare,
+	.check = prepare,
 };
 
 static void

@@ -30,6 +30,7 @@ const IgRuleDefinition ig_immutable_columns_definition = {
 	.min_columns = 1,
 	.max_columns = -1,
 	.prepare = prepare,
+	.check = prepare,
 };
 
 static void

@@ -50,7 +50,7 @@ const IgRuleDefinition ig_isolation_floor_definition = {
 	.min_columns = 0,
 	.max_columns = 0,
 	.prepare = prepare,
-	.early = true,
+	.check = prepare,
 };
 
 static void

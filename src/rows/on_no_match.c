@@ -28,6 +28,7 @@
 #include "executor/instrument.h"
 #include "fmgr.h"
 #include "nodes/execnodes.h"
+#include "parser/parse_relation.h"
 #include "replication/logicalworker.h"
 #include "utils/rel.h"
 
@@ -65,7 +66,7 @@ const IgRuleDefinition ig_on_no_match_definition = {
 	.min_columns = 0,
 	.max_columns = 0,
 	.prepare = prepare,
-	.early = true,
+	.check = prepare,
 };
 
 static ExecutorStart_hook_type prev_ExecutorStart = NULL;
@@ -85,6 +86,7 @@ static void judge_node(const ModifyTableState *node, CmdType command, double mat
 static bool is_ruled(const ModifyTableState *node, CmdType command);
 static int	commands_of(const Trigger *trigger);
 static int	command_bit(const char *word, size_t length);
+static CmdType command_of(const ModifyTableState *node);
 static bool has_changed_rows(const ModifyTableState *node, double *matched);
 
 void
@@ -254,11 +256,33 @@ judge_statement(QueryDesc *queryDesc)
 	foreach(lc, estate->es_auxmodifytables)
 	{
 		const ModifyTableState *node = lfirst_node(ModifyTableState, lc);
+		CmdType		command = command_of(node);
 		double		matched = 0;
 
-		if (is_ruled(node, node->operation) && !has_changed_rows(node, &matched))
-			judge_node(node, node->operation, matched);
+		if (is_ruled(node, command) && !has_changed_rows(node, &matched))
+			judge_node(node, command, matched);
 	}
+}
+
+/*
+ * What the client has sent: a soft delete is executed as an UPDATE, but asks for
+ * the privilege of a DELETE.
+ */
+static CmdType
+command_of(const ModifyTableState *node)
+{
+	const ModifyTable *plan = (const ModifyTable *) node->ps.plan;
+	Index		target = plan->rootRelation ? plan->rootRelation :
+		linitial_int(plan->resultRelations);
+	const IgRtePermissions *permissions;
+
+	if (node->operation != CMD_UPDATE)
+		return node->operation;
+	permissions = ig_executor_permissions(node->ps.state, exec_rt_fetch(target, node->ps.state));
+	if (permissions != NULL &&
+		(permissions->requiredPerms & (ACL_UPDATE | ACL_DELETE)) == ACL_DELETE)
+		return CMD_DELETE;
+	return CMD_UPDATE;
 }
 
 /* False too if nobody has counted; matched is -1 then. */

@@ -84,7 +84,7 @@ const IgRuleDefinition ig_optimistic_lock_definition = {
 	.min_columns = 1,
 	.max_columns = -1,
 	.prepare = prepare,
-	.early = true,
+	.check = prepare,
 };
 
 static Version version_of(const VersionRule *rule, TupleTableSlot *slot);

@@ -56,6 +56,8 @@ typedef struct Counter
 	Oid			topmost;		/* of those that have the trigger */
 	int64		count;
 	bool		permitted;		/* the rest of the statement may pass */
+	Oid			inserted_in;	/* the last row of those that were inserted */
+	ItemPointerData inserted;
 } Counter;
 
 /* A statement that has a counter. */
@@ -107,6 +109,7 @@ static MemoryContext finishing = NULL;
 
 static void ig_executor_finish(QueryDesc *queryDesc);
 static void prepare(IgRuleTrigger *trigger, Relation rel);
+static void check(IgRuleTrigger *trigger, Relation rel);
 static bool has_clone(Oid tgoid, const TriggerDesc *triggers);
 static void read_limit(LimitData *limit, const char *max, const char *commands, Oid relid);
 static Counter *counter_of(MemoryContext context, Oid topmost);
@@ -118,6 +121,7 @@ static void relations_changed(Datum arg, Oid relid);
 static bool has_limit(Oid relid);
 static void count_row(IgRuleTrigger *trigger, LimitData *limit, Oid relid);
 static void refuse(IgRuleTrigger *trigger, const LimitData *limit, Oid relid);
+static bool is_counted(Counter *counter, Oid relid, ItemPointer tid);
 static InsertCount *prepare_insert_count(FunctionCallInfo fcinfo, Oid relid);
 static const char *commands_argument(FunctionCallInfo fcinfo, int arg, uint32 *bits);
 static const char *before_events(const IgDeclaration *d, uint32 commands);
@@ -130,6 +134,7 @@ const IgRuleDefinition ig_row_limit_definition = {
 	.min_columns = 0,
 	.max_columns = 0,
 	.prepare = prepare,
+	.check = check,
 };
 
 void
@@ -180,15 +185,24 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 	LimitData  *limit = palloc0(sizeof(LimitData));
 	const QueryDesc *running;
 
-	read_limit(limit, ig_rule_option(trigger, "max", NULL),
-			   ig_rule_option(trigger, "commands", "update,delete"), trigger->relid);
+	trigger->data = limit;
+	check(trigger, rel);
 	limit->counter = counter_of(context_of_statement(trigger->context),
 								topmost_limited(trigger->relid));
 	limit->has_clone = has_clone(trigger->tgoid, rel->trigdesc);
 	running = ig_running_statement();
 	limit->update = running != NULL && running->operation == CMD_DELETE ?
 		IG_FIRES_DELETE : IG_FIRES_UPDATE;
-	trigger->data = limit;
+}
+
+static void
+check(IgRuleTrigger *trigger, Relation rel)
+{
+	LimitData	unused = {0};
+
+	read_limit(trigger->data ? (LimitData *) trigger->data : &unused,
+			   ig_rule_option(trigger, "max", NULL),
+			   ig_rule_option(trigger, "commands", "update,delete"), trigger->relid);
 }
 
 /*
@@ -412,7 +426,10 @@ ig_row_row_limit(PG_FUNCTION_ARGS)
 			count_row(trigger, limit, trigger->relid);
 	}
 	else if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
-		count_row(trigger, limit, trigger->relid);
+	{
+		if (!limit->has_clone)
+			count_row(trigger, limit, trigger->relid);
+	}
 	else
 		ig_row_refuse(trigger, trigger->relid, "row-limit", NULL,
 					  psprintf("cannot truncate table \"%s\", which limits how many rows a statement deletes",
@@ -454,12 +471,30 @@ ig_sql_row_limit_passed(PG_FUNCTION_ARGS)
 {
 	InsertCount *insert = (InsertCount *) fcinfo->flinfo->fn_extra;
 	Oid			relid = PG_GETARG_OID(0);
+	ItemPointer tid = (ItemPointer) PG_GETARG_POINTER(1);
 
 	if (unlikely(insert == NULL || insert->relid != relid))
 		insert = prepare_insert_count(fcinfo, relid);
-	if (insert->is_limited && !ig_move_is_arrival(relid, (ItemPointer) PG_GETARG_POINTER(1)))
+	if (insert->is_limited && !is_counted(insert->limit.counter, relid, tid) &&
+		!ig_move_is_arrival(relid, tid))
 		count_row(NULL, &insert->limit, relid);
 	PG_RETURN_BOOL(false);
+}
+
+/*
+ * Of a row that has both a clone and a copy of it, the clauses are evaluated one
+ * right after the other.  A row of a foreign table has no place.
+ */
+static bool
+is_counted(Counter *counter, Oid relid, ItemPointer tid)
+{
+	if (!ItemPointerIsValid(tid))
+		return false;
+	if (counter->inserted_in == relid && ItemPointerEquals(&counter->inserted, tid))
+		return true;
+	counter->inserted_in = relid;
+	counter->inserted = *tid;
+	return false;
 }
 
 static InsertCount *

@@ -127,8 +127,7 @@ read_declaration(const IgRuleDefinition *definition, const Trigger *tg, Relation
 }
 
 /*
- * Before the first row meets it.  What prepare checks may lean on objects that
- * a restore makes later.
+ * Before the first row meets it.
  */
 void
 ig_rule_trigger_check(Oid tgoid)
@@ -150,8 +149,8 @@ ig_rule_trigger_check(Oid tgoid)
 		if (tg->tgoid != tgoid)
 			continue;
 		trigger = read_declaration(definition, ig_trigger_copy(tg), rel);
-		if (definition->early)
-			definition->prepare(trigger, rel);
+		if (definition->check)
+			definition->check(trigger, rel);
 		break;
 	}
 	table_close(rel, NoLock);
@@ -451,6 +450,22 @@ ig_row_refuse(IgRuleTrigger *trigger, Oid relid, const char *rule, const char *c
 		return;
 	trigger->permitted = ig_rule_by_name(rule)->name;
 	trigger->permitted_column = column ? MemoryContextStrdup(trigger->context, column) : NULL;
+}
+
+bool
+ig_row_is_allowed(const char *rule, Oid relid)
+{
+	IgFindings	findings = {NIL};
+	IgChange	change = {0};
+	IgFinding  *finding;
+
+	if (!ig_gate_active())
+		return true;
+	change.kind = IG_BREAK_ROW_RULE;
+	change.rel = ig_relation_load(relid);
+	finding = ig_finding_add(&findings, ig_rule_by_name(rule), &change, "%s", rule);
+	name_by_allowance(finding, relid);
+	return ig_decide_allowance(finding) >= 0;
 }
 
 char *

@@ -57,8 +57,13 @@ typedef struct IgRuleDefinition
 
 	/* checks what is special, and fills data; may be NULL */
 	void		(*prepare) (struct IgRuleTrigger *trigger, Relation rel);
-	bool		early;			/* prepare leans on nothing but the table, so that
-								 * it can check a trigger when it is made */
+
+	/*
+	 * When a trigger is made, checks what leans on nothing but its table: a
+	 * restore may make all else later, and enables it after that.  May be NULL,
+	 * or the same as prepare.
+	 */
+	void		(*check) (struct IgRuleTrigger *trigger, Relation rel);
 } IgRuleDefinition;
 
 /* Each kind's own, in the file of its trigger function. */
@@ -182,6 +187,9 @@ extern int	ig_rule_option_word(const IgRuleTrigger *trigger, const char *name,
 extern void ig_row_refuse(IgRuleTrigger *trigger, Oid relid, const char *rule,
 						  const char *column, const char *message,
 						  const char *detail, const char *hint);
+
+/* Would an allowance let the rule be broken on relid?  Or is the mode off? */
+extern bool ig_row_is_allowed(const char *rule, Oid relid);
 
 /*
  * An allowance as SQL, for a hint: what lets the rule be broken on relid, and

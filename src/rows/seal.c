@@ -46,7 +46,6 @@
 
 PG_FUNCTION_INFO_V1(ig_sql_seal);
 
-#define SEALS_OF		"seals_of"	/* the constraint that names the table */
 #define DEFAULT_ROWS	1000000
 
 static Oid	constrained_table(Oid conoid);
@@ -95,7 +94,7 @@ ig_seals_of(Oid relid)
 							ig_text_name(ig_table_name(result)),
 							ig_text_name(ig_table_name(table)),
 							ig_text_name(ig_table_name(relid))),
-					 errdetail("That is what their constraint \"%s\" says.", SEALS_OF)));
+					 errdetail("That is what their constraint \"%s\" says.", IG_SEALS_OF)));
 		result = table;
 	}
 	systable_endscan(scan);
@@ -113,7 +112,7 @@ constrained_table(Oid conoid)
 	if (!HeapTupleIsValid(tuple))
 		return InvalidOid;
 	form = (Form_pg_constraint) GETSTRUCT(tuple);
-	if (form->contype == CONSTRAINT_CHECK && namestrcmp(&form->conname, SEALS_OF) == 0)
+	if (form->contype == CONSTRAINT_CHECK && namestrcmp(&form->conname, IG_SEALS_OF) == 0)
 		result = form->conrelid;
 	ReleaseSysCache(tuple);
 	return result;
@@ -256,7 +255,7 @@ create_seals(Oid relid)
 								" row_count pg_catalog.int8 NOT NULL,"
 								" hash pg_catalog.bytea NOT NULL, previous pg_catalog.bytea NOT NULL,"
 								" CONSTRAINT %s CHECK (%s::pg_catalog.regclass IS NOT NULL))",
-								quoted, SEALS_OF, quote_literal_cstr(ig_quoted_table(relid))));
+								quoted, IG_SEALS_OF, quote_literal_cstr(ig_quoted_table(relid))));
 	ig_declare_execute(psprintf("COMMENT ON TABLE %s IS %s", quoted,
 								quote_literal_cstr(psprintf("seals of %s, by invariant_guard.seal()",
 															get_rel_name(relid)))));

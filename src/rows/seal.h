@@ -34,6 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "rows/append_only.h"
+#include "rows/declared.h"
 
 /* A row of TABLE_seals.  A removal has removed_to, and no key and columns. */
 typedef struct IgSeal
@@ -109,6 +110,15 @@ extern void ig_seal_hash_removal(IgSeal *seal);
 
 /* Write it into the table with the seals; SPI is connected. */
 extern void ig_seal_write(Oid seals, const IgSeal *seal);
+
+/* Does the table itself have that trigger?  Then it has seals. */
+extern bool ig_is_sealed(Oid relid);
+
+/* Give the seals to the owner of the table, if that is another one by now. */
+extern void ig_seals_follow(Oid relid, Oid seals);
+
+/* For verify_rules(). */
+extern void ig_seal_verify_rule(const IgDeclaredRule *rule, IgRuleTell tell, void *verifier);
 
 /* The trigger on INSERT that keeps what is sealed closed. */
 extern void ig_seal_prepare(IgRuleTrigger *trigger, Relation rel);

@@ -17,17 +17,21 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 #include "utils/typcache.h"
 
+#include "platform/catalog.h"
 #include "platform/compat.h"
 #include "platform/errcodes.h"
 #include "platform/inherit.h"
 #include "platform/text.h"
+#include "rows/rows.h"
 #include "rows/seal.h"
 
 typedef struct SealColumn
@@ -169,4 +173,45 @@ ig_seal_check(IgRuleTrigger *trigger, TriggerData *td)
 						   ig_row_relation_text(trigger->relid)),
 				  "The key of a new row must be above the last one that is sealed.",
 				  "Take a new key, and insert the row again.");
+}
+
+bool
+ig_is_sealed(Oid relid)
+{
+	return ig_declares_rules(relid) && ig_append_only_trigger(relid, "sealed") != NULL;
+}
+
+/*
+ * Both are the same role's, or the seals are not believed.
+ */
+void
+ig_seals_follow(Oid relid, Oid seals)
+{
+	Oid			owner;
+
+	if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) ||
+		!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(seals)))
+		return;
+	owner = ig_relation_owner(relid);
+	if (owner == ig_relation_owner(seals))
+		return;
+	ig_declare_execute(psprintf("ALTER TABLE %s OWNER TO %s", ig_quoted_table(seals),
+								quote_identifier(GetUserNameFromId(owner, false))));
+}
+
+void
+ig_seal_verify_rule(const IgDeclaredRule *rule, IgRuleTell tell, void *verifier)
+{
+	ListCell   *lc;
+
+	foreach(lc, rule->triggers)
+	{
+		if (ig_declared_option((const IgDeclaredTrigger *) lfirst(lc), "sealed") == NULL ||
+			OidIsValid(seals_above(rule->relid)))
+			continue;
+		tell(verifier, rule, true,
+			 pstrdup("the table was sealed, and its seals are not found: rows below what was sealed are let in"),
+			 NULL);
+		return;
+	}
 }

@@ -60,6 +60,7 @@ typedef struct SnapshotRule
 } SnapshotRule;
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
+static void check(IgRuleTrigger *trigger, Relation rel);
 static const char *qual_of(Oid tgoid, Relation rel);
 static HeapTuple fill(IgRuleTrigger *trigger, const TriggerData *td);
 static void verify(IgRuleTrigger *trigger, const TriggerData *td);
@@ -84,6 +85,7 @@ const IgRuleDefinition ig_snapshot_columns_definition = {
 	.min_columns = 1,
 	.max_columns = -1,
 	.prepare = prepare,
+	.check = check,
 };
 
 void
@@ -123,6 +125,13 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 		if (OidIsValid(type->eq_opr_finfo.fn_oid))
 			fmgr_info_copy(&rule->equal[i], &type->eq_opr_finfo, trigger->context);
 	}
+}
+
+/* The table that is copied from may not be there yet. */
+static void
+check(IgRuleTrigger *trigger, Relation rel)
+{
+	(void) ig_rule_option_word(trigger, "does", does_words, DOES_KEEP);
 }
 
 static const char *

@@ -11,6 +11,9 @@
  * On the way of a soft delete itself is nothing but the WHEN clauses, and what
  * it has to do for the rows that refer to it.
  *
+ * Where rows are kept for a while, a time that somebody else has written must
+ * not be long past: purge() would remove the row at once.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -34,6 +37,8 @@
 PG_FUNCTION_INFO_V1(ig_row_soft_delete);
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
+static void check(IgRuleTrigger *trigger, Relation rel);
+static const Trigger *declared_trigger(const IgRuleTrigger *trigger, Relation rel);
 
 static const char *const options[] = {"children", "deleted_rows", "keep_at_least", NULL};
 static const char *const deleted_rows_words[] = {"open", "frozen", NULL};
@@ -42,11 +47,13 @@ const char *const ig_soft_delete_children_words[] = {"restrict", "soft_cascade",
 const IgRuleDefinition ig_soft_delete_definition = {
 	.kind = IG_ROW_SOFT_DELETE,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
-	IG_AFTER_ROW(IG_FIRES_UPDATE) | IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE),
+	IG_AFTER_ROW(IG_FIRES_INSERT | IG_FIRES_UPDATE) |
+	IG_BEFORE_STATEMENT(IG_FIRES_TRUNCATE),
 	.options = options,
 	.min_columns = 0,
 	.max_columns = 2,
 	.prepare = prepare,
+	.check = check,
 };
 
 typedef struct SoftDeleteTrigger
@@ -78,6 +85,8 @@ static void mark_of_moving(IgRuleTrigger *trigger, TriggerData *td);
 static void check_update(IgRuleTrigger *trigger, TriggerData *td);
 static void note_mark(const IgMarkedRow *marked);
 static void check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted);
+static void check_time(IgRuleTrigger *trigger, Datum deleted);
+static void check_insert(IgRuleTrigger *trigger, TriggerData *td);
 static void refuse_without_operation(IgRuleTrigger *trigger);
 static void check_deleted(IgRuleTrigger *trigger, TriggerData *td);
 static void check_restored(IgRuleTrigger *trigger, TriggerData *td);
@@ -92,6 +101,7 @@ ig_soft_delete_init(void)
 {
 	ig_soft_delete_plan_init();
 	ig_soft_delete_exec_init();
+	ig_soft_delete_deferred_init();
 	ig_rule_check(IG_ROW_SOFT_DELETE, orphans_of_declared);
 }
 
@@ -102,34 +112,20 @@ static void
 prepare(IgRuleTrigger *trigger, Relation rel)
 {
 	SoftDeleteTrigger *state = palloc0(sizeof(SoftDeleteTrigger));
-	const TriggerDesc *desc = rel->trigdesc;
-	bool		is_row = false;
-	bool		is_always = false;
+	const Trigger *declared = declared_trigger(trigger, rel);
+	bool		is_always = declared->tgenabled == TRIGGER_FIRES_ALWAYS;
 
 	trigger->data = state;
-	for (int i = 0; desc != NULL && i < desc->numtriggers; i++)
-	{
-		if (desc->triggers[i].tgoid != trigger->tgoid)
-			continue;
-		is_row = TRIGGER_FOR_ROW(desc->triggers[i].tgtype);
-		is_always = desc->triggers[i].tgenabled == TRIGGER_FIRES_ALWAYS;
-	}
-	if (!is_row)
+	if (!TRIGGER_FOR_ROW(declared->tgtype))
 		return;
 
-	if (trigger->ncolumns < 1 ||
-		(trigger->columns[0].typid != TIMESTAMPTZOID && trigger->columns[0].typid != TIMESTAMPOID) ||
-		(trigger->ncolumns > 1 && trigger->columns[1].typid != UUIDOID))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("the columns of function invariant_guard.soft_delete() in table \"%s\" are not a timestamp and a uuid",
-						ig_row_relation_text(trigger->relid)),
-				 errhint("Use invariant_guard.add_soft_delete().")));
+	check(trigger, rel);
 	state->rule.deleted = trigger->columns[0].attnum;
 	state->rule.operation = trigger->ncolumns > 1 ? trigger->columns[1].attnum : 0;
 	state->rule.children = ig_rule_option_word(trigger, "children", ig_soft_delete_children_words,
 											   IG_CHILDREN_RESTRICT);
 	state->rule.frozen = ig_rule_option_word(trigger, "deleted_rows", deleted_rows_words, 0) == 1;
+	state->rule.keep = ig_rule_option(trigger, "keep_at_least", NULL);
 
 	/* others than the owner can make a trigger, but not enable it always */
 	if (state->rule.children == IG_CHILDREN_SOFT_CASCADE && !is_always)
@@ -141,6 +137,39 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 				 errhint("Enable the trigger ALWAYS, or use invariant_guard.add_soft_delete().")));
 	state->has_children = ig_rule_option(trigger, "children", NULL) != NULL &&
 		state->rule.children != IG_CHILDREN_INDEPENDENT;
+}
+
+static const Trigger *
+declared_trigger(const IgRuleTrigger *trigger, Relation rel)
+{
+	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+	{
+		if (rel->trigdesc->triggers[i].tgoid == trigger->tgoid)
+			return &rel->trigdesc->triggers[i];
+	}
+	elog(ERROR, "trigger %u is not there", trigger->tgoid);
+	return NULL;
+}
+
+static void
+check(IgRuleTrigger *trigger, Relation rel)
+{
+	const char *keep = ig_rule_option(trigger, "keep_at_least", NULL);
+
+	(void) ig_rule_option_word(trigger, "children", ig_soft_delete_children_words, 0);
+	(void) ig_rule_option_word(trigger, "deleted_rows", deleted_rows_words, 0);
+	if (keep != NULL)
+		(void) ig_soft_delete_interval(keep);
+	if (!TRIGGER_FOR_ROW(declared_trigger(trigger, rel)->tgtype))
+		return;
+	if (trigger->ncolumns < 1 ||
+		(trigger->columns[0].typid != TIMESTAMPTZOID && trigger->columns[0].typid != TIMESTAMPOID) ||
+		(trigger->ncolumns > 1 && trigger->columns[1].typid != UUIDOID))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("the columns of function invariant_guard.soft_delete() in table \"%s\" are not a timestamp and a uuid",
+						ig_row_relation_text(trigger->relid)),
+				 errhint("Use invariant_guard.add_soft_delete().")));
 }
 
 /*
@@ -160,6 +189,8 @@ ig_row_soft_delete(PG_FUNCTION_ARGS)
 		check_update(trigger, td);
 	else if (TRIGGER_FIRED_BY_DELETE(td->tg_event))
 		check_delete(trigger, td);
+	else if (TRIGGER_FIRED_BY_INSERT(td->tg_event))
+		check_insert(trigger, td);
 	else
 		ig_row_refuse(trigger, trigger->relid, "soft-delete", NULL,
 					  psprintf("cannot truncate soft-deleted table \"%s\"",
@@ -233,6 +264,7 @@ mark_of_moving(IgRuleTrigger *trigger, TriggerData *td)
 
 	if (marking == NULL)
 		return;
+	check_time(trigger, marking->deleted);
 	if (state->rule.operation != 0 && marking->operation_is_null)
 		refuse_without_operation(trigger);
 	if (!state->has_children)
@@ -293,6 +325,7 @@ check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted)
 		return;
 	}
 
+	check_time(trigger, deleted);
 	if (state->rule.operation != 0 && marked.operation_is_null)
 		refuse_without_operation(trigger);
 	if (state->has_children)
@@ -300,6 +333,46 @@ check_mark(IgRuleTrigger *trigger, TriggerData *td, Datum deleted)
 		marked.tid = &td->tg_newtuple->t_self;
 		ig_soft_delete_children(trigger, &state->rule, &marked, &state->keys);
 	}
+}
+
+/*
+ * The trigger's condition has filtered already; but one that was written by
+ * hand may have none.
+ */
+static void
+check_time(IgRuleTrigger *trigger, Datum deleted)
+{
+	const SoftDeleteTrigger *state = (const SoftDeleteTrigger *) trigger->data;
+	const IgRuleColumn *column = &trigger->columns[0];
+	Datum		least;
+
+	if (state->rule.keep == NULL)
+		return;
+	least = ig_soft_delete_ago(column->typid, ig_soft_delete_interval(IG_SOFT_DELETE_DRIFT));
+	if (DatumGetTimestamp(deleted) >= DatumGetTimestamp(least))
+		return;
+	ig_row_refuse(trigger, trigger->relid, "soft-delete-time", NameStr(column->name),
+				  psprintf("a row of \"%s\" is marked as deleted at a time long past",
+						   ig_row_relation_text(trigger->relid)),
+				  psprintf("Column \"%s\" says how long the row is kept (keep_at_least=%s), and may be at most %s before the present time.",
+						   ig_text_name(NameStr(column->name)), ig_text_name(state->rule.keep),
+						   IG_SOFT_DELETE_DRIFT),
+				  ig_row_allowance("soft-delete-time", trigger->relid, NameStr(column->name),
+								   "-- then the rows of another time"));
+}
+
+/*
+ * A new row that comes deleted.  One that moves was judged where it left.
+ */
+static void
+check_insert(IgRuleTrigger *trigger, TriggerData *td)
+{
+	const SoftDeleteTrigger *state = (const SoftDeleteTrigger *) trigger->data;
+	bool		is_live;
+	Datum		deleted = slot_getattr(td->tg_trigslot, state->rule.deleted, &is_live);
+
+	if (!is_live)
+		check_time(trigger, deleted);
 }
 
 static void

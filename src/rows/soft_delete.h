@@ -11,7 +11,9 @@
  *		soft_delete_parent.c	no live row refers to a deleted one
  *		soft_delete_declare.c	add_soft_delete()
  *		soft_delete_check.c		live rows that refer to a deleted one
- *		soft_delete_admin.c		soft_restore(), purge()
+ *		soft_delete_admin.c		soft_restore()
+ *		soft_delete_purge.c		purge()
+ *		soft_delete_deferred.c	rows that come before what they refer to
  *		soft_delete_views.c		live_view(), live_unique()
  *
  *-------------------------------------------------------------------------
@@ -90,6 +92,14 @@ extern void ig_soft_delete_parents_check(IgRuleTrigger *trigger, List *parents,
 										 TupleTableSlot *row);
 
 /*
+ * The row that these values refer to is not there yet: look at it before the
+ * transaction commits.
+ */
+extern void ig_soft_delete_defer(Oid relid, const IgForeignKey *key, const Datum *values);
+
+extern void ig_soft_delete_refuse_parent(IgRuleTrigger *trigger, const IgForeignKey *key);
+
+/*
  * SQL that gives one text column, a row for each live row that refers to a
  * deleted one; NULL if no foreign key refers to the table.
  */
@@ -116,10 +126,33 @@ typedef struct IgSoftDeleteWork
 
 extern IgSoftDeleteWork *ig_soft_delete_work;
 
+/* Raises if the table has not the rule. */
+extern void ig_soft_delete_need(Oid relid, IgSoftDelete *rule);
+
+/*
+ * Run a statement of theirs; how many rows.  Row security that would hide rows
+ * is an error: nothing is done by halves.
+ */
+extern int64 ig_soft_delete_run(const char *sql, int nargs, Oid *types, Datum *values,
+								IgSoftDeleteWork *work);
+
+/*
+ * How long past a time may be that was written by others than the server:
+ * clocks differ, and without a time zone so do the sessions' zones.
+ */
+#define IG_SOFT_DELETE_DRIFT	"1 day"
+
+/* An interval as an option has it. */
+extern Interval *ig_soft_delete_interval(const char *words);
+
+/* So long before the transaction began, as a value of the column's type. */
+extern Datum ig_soft_delete_ago(Oid typid, Interval *interval);
+
 /* 'schema.name', quoted */
 extern char *ig_soft_delete_quoted(Oid relid);
 
 extern void ig_soft_delete_plan_init(void);
 extern void ig_soft_delete_exec_init(void);
+extern void ig_soft_delete_deferred_init(void);
 
 #endif							/* IG_SOFT_DELETE_H */

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * soft_delete_admin.c
- *	  soft_restore() and purge(): what becomes of deleted rows.
+ *	  soft_restore(): deleted rows come back.
  *
- * Both run plain statements as whoever calls them, and tell the triggers which
- * rows of which tables these may touch.
+ * It runs plain statements as whoever calls it, and tells the triggers which
+ * rows of which tables these may touch; purge() does it likewise.
  *
  *-------------------------------------------------------------------------
  */
@@ -30,20 +30,10 @@
 #include "rows/soft_delete.h"
 
 PG_FUNCTION_INFO_V1(ig_sql_soft_restore);
-PG_FUNCTION_INFO_V1(ig_sql_purge);
 
-static void need_rule(Oid relid, IgSoftDelete *rule);
 static void add_tree(Oid relid, List **visited, List **ordered);
 static int64 restore(Oid relid, IgSoftDeleteWork *work);
-static int64 run(const char *sql, int nargs, Oid *types, Datum *values,
-				 IgSoftDeleteWork *work);
 static int64 run_once(const char *sql, int nargs, Oid *types, Datum *values);
-static Datum cutoff_of(Oid relid, const IgSoftDelete *rule, const Interval *older_than);
-static Interval *keep_of(const IgSoftDelete *rule);
-static char *purge_query(Oid relid, const IgSoftDelete *rule);
-static char *purge_condition(Relation rel, const IgSoftDelete *rule);
-
-/* ---- soft_restore --------------------------------------------------------- */
 
 /*
  * invariant_guard.soft_restore(rel regclass, operation uuid) returns bigint:
@@ -66,7 +56,7 @@ ig_sql_soft_restore(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the operation must not be null")));
 	PreventCommandIfReadOnly("invariant_guard.soft_restore()");
-	need_rule(relid, &rule);
+	ig_soft_delete_need(relid, &rule);
 	if (rule.operation == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_IG_RULE_NOT_APPLICABLE),
@@ -83,8 +73,8 @@ ig_sql_soft_restore(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(count);
 }
 
-static void
-need_rule(Oid relid, IgSoftDelete *rule)
+void
+ig_soft_delete_need(Oid relid, IgSoftDelete *rule)
 {
 	if (ig_soft_delete_of_table(relid, rule))
 		return;
@@ -136,21 +126,17 @@ restore(Oid relid, IgSoftDeleteWork *work)
 	const char *deleted;
 	const char *operation;
 
-	need_rule(relid, &rule);
+	ig_soft_delete_need(relid, &rule);
 	deleted = quote_identifier(get_attname(relid, rule.deleted, false));
 	operation = quote_identifier(get_attname(relid, rule.operation, false));
-	return run(psprintf("UPDATE %s SET %s = NULL, %s = NULL WHERE %s OPERATOR(pg_catalog.=) $1 AND %s IS NOT NULL",
-						ig_soft_delete_quoted(relid), deleted, operation, operation, deleted),
-			   1, &type, &value, work);
+	return ig_soft_delete_run(psprintf("UPDATE %s SET %s = NULL, %s = NULL WHERE %s OPERATOR(pg_catalog.=) $1 AND %s IS NOT NULL",
+									   ig_soft_delete_quoted(relid), deleted, operation, operation, deleted),
+							  1, &type, &value, work);
 }
 
-/* ---- both ----------------------------------------------------------------- */
-
-/*
- * Row security that would hide rows is an error: nothing is done by halves.
- */
-static int64
-run(const char *sql, int nargs, Oid *types, Datum *values, IgSoftDeleteWork *work)
+int64
+ig_soft_delete_run(const char *sql, int nargs, Oid *types, Datum *values,
+				   IgSoftDeleteWork *work)
 {
 	IgSoftDeleteWork *outer = ig_soft_delete_work;
 	int			nest = NewGUCNestLevel();
@@ -184,139 +170,4 @@ run_once(const char *sql, int nargs, Oid *types, Datum *values)
 	count = (int64) SPI_processed;
 	SPI_finish();
 	return count;
-}
-
-/* ---- purge ---------------------------------------------------------------- */
-
-/*
- * invariant_guard.purge(rel regclass, batch integer, older_than interval)
- * returns bigint: removes for good what was deleted longer ago than
- * keep_at_least, up to batch rows, and none that others still refer to.  How
- * many.
- */
-Datum
-ig_sql_purge(PG_FUNCTION_ARGS)
-{
-	Oid			relid = ig_table_argument(fcinfo);
-	Interval   *older_than = PG_ARGISNULL(2) ? NULL : PG_GETARG_INTERVAL_P(2);
-	IgSoftDeleteWork work = {0};
-	IgSoftDelete rule;
-	Oid			types[2];
-	Datum		values[2];
-	char	   *sql;
-	int64		count = 0;
-	int64		removed;
-
-	if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("batch must be a positive number of rows")));
-	PreventCommandIfReadOnly("invariant_guard.purge()");
-	ig_lock_owned_table(relid, RowExclusiveLock);
-	need_rule(relid, &rule);
-
-	work.purges = true;
-	work.relids = find_all_inheritors(relid, RowExclusiveLock, NULL);
-	work.cutoff = cutoff_of(relid, &rule, older_than);
-	sql = purge_query(relid, &rule);
-	types[0] = get_atttype(relid, rule.deleted);
-	types[1] = INT8OID;
-	values[0] = work.cutoff;
-
-	/* removing what refers to a row of the same table lets that one go too */
-	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		work.purged = relid;
-		values[1] = Int64GetDatum(PG_GETARG_INT32(1) - count);
-		removed = run(sql, 2, types, values, &work);
-		count += removed;
-	} while (removed > 0 && count < PG_GETARG_INT32(1));
-	PG_RETURN_INT64(count);
-}
-
-/*
- * The latest time of deletion that is old enough, by the column's type.
- */
-static Datum
-cutoff_of(Oid relid, const IgSoftDelete *rule, const Interval *older_than)
-{
-	Interval   *keep = keep_of(rule);
-	Datum		cutoff = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-
-	if (older_than != NULL && keep != NULL &&
-		DatumGetBool(DirectFunctionCall2(interval_lt, IntervalPGetDatum(older_than),
-										 IntervalPGetDatum(keep))))
-		ig_row_refuse(NULL, relid, "soft-delete-purge", NULL,
-					  psprintf("rows of \"%s\" are kept for at least %s after they were deleted",
-							   ig_row_relation_text(relid), rule->keep),
-					  "older_than is less than that.",
-					  ig_row_allowance("soft-delete-purge", relid, NULL,
-									   psprintf("SELECT invariant_guard.purge(%s, older_than => '...');",
-												quote_literal_cstr(ig_soft_delete_quoted(relid)))));
-	if (older_than != NULL)
-		keep = (Interval *) older_than;
-	if (keep != NULL)
-		cutoff = DirectFunctionCall2(timestamptz_mi_interval, cutoff, IntervalPGetDatum(keep));
-	if (get_atttype(relid, rule->deleted) == TIMESTAMPOID)
-		cutoff = DirectFunctionCall1(timestamptz_timestamp, cutoff);
-	return cutoff;
-}
-
-static Interval *
-keep_of(const IgSoftDelete *rule)
-{
-	if (rule->keep == NULL)
-		return NULL;
-	return DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(rule->keep),
-												 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
-}
-
-/*
- * A row's place tells which are in the batch; the condition stands twice, since
- * rows of other partitions are in the same place.
- */
-static char *
-purge_query(Oid relid, const IgSoftDelete *rule)
-{
-	Relation	rel = table_open(relid, NoLock);
-	char	   *table = ig_soft_delete_quoted(relid);
-	char	   *condition = purge_condition(rel, rule);
-
-	table_close(rel, NoLock);
-	return psprintf("DELETE FROM %s t WHERE t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid FROM %s t WHERE %s LIMIT $2)) AND %s",
-					table, table, condition, condition);
-}
-
-/*
- * Old enough, and no row refers to it; but one that a cascade is meant for, of
- * a table whose rows may be removed.
- */
-static char *
-purge_condition(Relation rel, const IgSoftDelete *rule)
-{
-	StringInfoData buf;
-	ListCell   *lc;
-
-	initStringInfo(&buf);
-	appendStringInfo(&buf, "t.%s OPERATOR(pg_catalog.<=) $1",
-					 quote_identifier(NameStr(TupleDescAttr(RelationGetDescr(rel), rule->deleted - 1)->attname)));
-	foreach(lc, ig_foreign_keys_to(rel))
-	{
-		const IgForeignKey *key = (const IgForeignKey *) lfirst(lc);
-		IgSoftDelete child;
-
-		if ((key->on_delete == FKCONSTR_ACTION_CASCADE ||
-			 key->on_delete == FKCONSTR_ACTION_SETNULL ||
-			 key->on_delete == FKCONSTR_ACTION_SETDEFAULT) &&
-			!ig_soft_delete_of_table(key->child, &child))
-			continue;
-		appendStringInfo(&buf, " AND NOT EXISTS (SELECT FROM %s c WHERE ",
-						 ig_foreign_key_table(key->child));
-		ig_foreign_key_condition(&buf, key, "t", "c");
-		if (key->child == key->parent)
-			appendStringInfoString(&buf, " AND (c.tableoid OPERATOR(pg_catalog.<>) t.tableoid OR c.ctid OPERATOR(pg_catalog.<>) t.ctid)");
-		appendStringInfoChar(&buf, ')');
-	}
-	return buf.data;
 }

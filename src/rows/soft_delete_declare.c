@@ -53,6 +53,8 @@ static void check_referring(IgDeclaration *d, const Declared *declared);
 static void not_applicable(IgDeclaration *d, const char *message, const char *detail,
 						   const char *hint);
 static void write_triggers(IgDeclaration *d, const Declared *declared);
+static char *insert_condition(const IgDeclaration *d, const Declared *declared);
+static char *is_long_past(const Declared *declared);
 static char *change_condition(const Declared *declared);
 static IgDeclaration *declaration_of(Oid relid, IgRowRuleKind kind, const char *instance);
 static int	cover_child(const IgForeignKey *key);
@@ -260,10 +262,10 @@ write_triggers(IgDeclaration *d, const Declared *declared)
 
 	if (declared->rule.frozen)
 		change_options = ig_declare_option(NIL, "deleted_rows", "frozen");
+	change_options = ig_declare_option(change_options, "keep_at_least", declared->rule.keep);
 	options = ig_declare_option(options, "children",
 								ig_soft_delete_children_words[declared->rule.children]);
 	options = list_concat(options, change_options);
-	options = ig_declare_option(options, "keep_at_least", declared->rule.keep);
 
 	ig_declare_trigger(d, "delete", "BEFORE DELETE", true,
 					   ig_declare_anchor("uses", "old", declared->columns), options);
@@ -272,12 +274,37 @@ write_triggers(IgDeclaration *d, const Declared *declared)
 	if (d->rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE || d->rel->rd_rel->relispartition)
 		ig_declare_trigger(d, "move", "BEFORE UPDATE", true,
 						   ig_declare_anchor("uses", "old", declared->columns), change_options);
+	if (declared->rule.keep != NULL)
+		ig_declare_trigger(d, "insert", "AFTER INSERT", true, insert_condition(d, declared),
+						   change_options);
 	ig_declare_trigger(d, "truncate", "BEFORE TRUNCATE", false, NULL, NIL);
 }
 
 /*
+ * A new row says that it was deleted long ago; but one that comes from another
+ * partition may have been.
+ */
+static char *
+insert_condition(const IgDeclaration *d, const Declared *declared)
+{
+	bool		arrives = d->rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ||
+		d->rel->rd_rel->relispartition;
+
+	return psprintf("%s AND %s%s", is_long_past(declared),
+					ig_declare_anchor("uses", "new", declared->columns),
+					arrives ? " AND NOT invariant_guard.is_moving(new.tableoid, new.ctid)" : "");
+}
+
+static char *
+is_long_past(const Declared *declared)
+{
+	return psprintf("new.%s < pg_catalog.now() - INTERVAL '%s'",
+					quote_identifier(declared->column), IG_SOFT_DELETE_DRIFT);
+}
+
+/*
  * A soft delete is to leave it soon: its row was live before, and has an
- * operation now.
+ * operation now, and the time of now.
  */
 static char *
 change_condition(const Declared *declared)
@@ -289,10 +316,13 @@ change_condition(const Declared *declared)
 	deleted = psprintf("old.%s IS NOT NULL AND %s", column,
 					   ig_declare_anchor(declared->rule.frozen ? "uses" : "changed", "old",
 										 declared->columns));
-	if (operation == NULL)
-		return deleted;
-	return psprintf("(%s) OR (old.%s IS NULL AND new.%s IS NOT NULL AND new.%s IS NULL)",
-					deleted, column, column, operation);
+	if (operation != NULL)
+		deleted = psprintf("(%s) OR (old.%s IS NULL AND new.%s IS NOT NULL AND new.%s IS NULL)",
+						   deleted, column, column, operation);
+	if (declared->rule.keep != NULL)
+		deleted = psprintf("(%s) OR (old.%s IS NULL AND %s)", deleted, column,
+						   is_long_past(declared));
+	return deleted;
 }
 
 /* ---- the tables that refer to it ------------------------------------------ */

@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -24,6 +25,7 @@
 #include "platform/compat.h"
 #include "platform/owned.h"
 #include "platform/text.h"
+#include "rows/rows.h"
 #include "rows/soft_delete_keys.h"
 
 /* A foreign key, as far as it matters here. */
@@ -40,6 +42,7 @@ static Reference *reference_of(HeapTuple tuple, TupleDesc desc);
 static bool is_about(const IgDeclaredTrigger *trigger, const Reference *reference);
 static bool is_soft_deleted(Oid relid);
 static bool is_shared(const Reference *reference);
+static bool lets_old_rows_in(const IgDeclaredRule *rule);
 
 /*
  * Those in which the table stands in this column of pg_constraint.  conrelid
@@ -165,12 +168,37 @@ ig_soft_delete_companions(const IgDeclaredRule *rule)
 	return triggers;
 }
 
+/*
+ * Rows are kept for a while: does anybody look at the time of a row that comes
+ * deleted?
+ */
+static bool
+lets_old_rows_in(const IgDeclaredRule *rule)
+{
+	bool		keeps = false;
+	ListCell   *lc;
+
+	foreach(lc, rule->triggers)
+	{
+		const IgDeclaredTrigger *trigger = (const IgDeclaredTrigger *) lfirst(lc);
+
+		if (TRIGGER_FOR_INSERT(trigger->type))
+			return false;
+		keeps = keeps || ig_declared_option(trigger, "keep_at_least") != NULL;
+	}
+	return keeps;
+}
+
 void
 ig_soft_delete_verify(const IgDeclaredRule *rule, IgRuleTell tell, void *verifier)
 {
 	ListCell   *lc;
 	ListCell   *lt;
 
+	if (lets_old_rows_in(rule))
+		tell(verifier, rule, true,
+			 pstrdup("the rule has no AFTER INSERT trigger: a new row may say that it was deleted long ago, and be purged at once"),
+			 NULL);
 	foreach(lc, references_of(Anum_pg_constraint_confrelid, rule->relid))
 	{
 		const Reference *reference = (const Reference *) lfirst(lc);

@@ -143,7 +143,6 @@ check_parent(IgRuleTrigger *trigger, ParentQuery *query, TupleTableSlot *row)
 {
 	const IgForeignKey *key = query->key;
 	Datum		values[INDEX_MAX_KEYS];
-	char	   *parent;
 
 	for (int i = 0; i < key->nkeys; i++)
 	{
@@ -153,15 +152,21 @@ check_parent(IgRuleTrigger *trigger, ParentQuery *query, TupleTableSlot *row)
 		if (isnull)
 			return;
 	}
-	if (ig_kept_plan_run(query->lock_sql, key->nkeys, query->types, values, key->parent, 0) == 0 ||
-		ig_kept_plan_run(query->look_sql, key->nkeys, query->types, values, key->parent, 1) == 0)
-		return;
+	if (ig_kept_plan_run(query->lock_sql, key->nkeys, query->types, values, key->parent, 0) == 0)
+		ig_soft_delete_defer(trigger->relid, key, values);
+	else if (ig_kept_plan_run(query->look_sql, key->nkeys, query->types, values, key->parent, 1) > 0)
+		ig_soft_delete_refuse_parent(trigger, key);
+}
 
-	parent = ig_row_relation_text(key->parent);
-	ig_row_refuse(trigger, trigger->relid, "soft-delete-parent",
+void
+ig_soft_delete_refuse_parent(IgRuleTrigger *trigger, const IgForeignKey *key)
+{
+	char	   *parent = ig_row_relation_text(key->parent);
+
+	ig_row_refuse(trigger, key->child, "soft-delete-parent",
 				  key->nkeys == 1 ? get_attname(key->child, key->child_columns[0], true) : NULL,
 				  psprintf("a live row of \"%s\" must not refer to a deleted row of \"%s\"",
-						   ig_row_relation_text(trigger->relid), parent),
+						   ig_row_relation_text(key->child), parent),
 				  psprintf("The foreign key is \"%s\".", ig_text_name(key->name)),
 				  psprintf("Restore the row of \"%s\" first, or refer to another one.", parent));
 }

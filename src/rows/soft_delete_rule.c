@@ -7,10 +7,13 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
 #include "model/when_clause.h"
 #include "rows/soft_delete.h"
@@ -71,6 +74,23 @@ ig_soft_delete_quoted(Oid relid)
 {
 	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
 									  get_rel_name(relid));
+}
+
+Interval *
+ig_soft_delete_interval(const char *words)
+{
+	return DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(words),
+												 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+Datum
+ig_soft_delete_ago(Oid typid, Interval *interval)
+{
+	Datum		time = DirectFunctionCall2(timestamptz_mi_interval,
+										   TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()),
+										   IntervalPGetDatum(interval));
+
+	return typid == TIMESTAMPOID ? DirectFunctionCall1(timestamptz_timestamp, time) : time;
 }
 
 static void

@@ -34,6 +34,8 @@
 PG_FUNCTION_INFO_V1(ig_sql_keep_rules);
 
 static void spread(const List *triggers, Oid child);
+static void raise_clash(const IgDeclaredTrigger *declared, Oid child,
+						const IgDeclaredTrigger *present);
 static bool is_server_cloning(const IgDeclaredTrigger *declared, Oid child);
 static void copy_trigger(const IgDeclaredTrigger *declared, Oid child, const char *name);
 static bool is_same(const IgDeclaredTrigger *declared, Oid other);
@@ -97,14 +99,31 @@ spread(const List *triggers, Oid child)
 		if (!OidIsValid(present))
 			copy_trigger(declared, child, declared->name);
 		else if (!is_same(declared, present))
-			ereport(ERROR,
-					(errcode(ERRCODE_DUPLICATE_OBJECT),
-					 errmsg("table \"%s\" has another trigger \"%s\"",
-							ig_text_name(ig_table_name(child)), ig_text_name(declared->name)),
-					 errdetail("A trigger of that name guards the rule \"%s\" of table \"%s\", and has to guard those that inherit from it.",
-							   declared->rule->name,
-							   ig_text_name(ig_table_name(declared->relid)))));
+			raise_clash(declared, child, ig_declared_trigger(present));
 	}
+}
+
+/* present is NULL if the trigger is of no rule. */
+static void
+raise_clash(const IgDeclaredTrigger *declared, Oid child, const IgDeclaredTrigger *present)
+{
+	char	   *instance = NULL;
+	char	   *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(child)),
+												   get_rel_name(child));
+
+	if (present != NULL)
+		(void) ig_row_rule_gave_name(present->rule, present->name, &instance);
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_OBJECT),
+			 errmsg("table \"%s\" has another trigger \"%s\"",
+					ig_text_name(ig_table_name(child)), ig_text_name(declared->name)),
+			 errdetail("A trigger of that name guards the rule \"%s\" of table \"%s\", and has to guard those that inherit from it.",
+					   declared->rule->name,
+					   ig_text_name(ig_table_name(declared->relid))),
+			 present != NULL ?
+			 errhint("Drop it in the same transaction before: SELECT invariant_guard.drop_rule(%s, %s%s%s);",
+					 quote_literal_cstr(table), quote_literal_cstr(present->rule->name),
+					 instance ? ", " : "", instance ? quote_literal_cstr(instance) : "") : 0));
 }
 
 /*

@@ -18,6 +18,7 @@ static void judge_unprotect(const IgRule *rule, const IgChange *change, IgFindin
 static void judge_detach(IgFinding *finding, const IgChange *change);
 static void judge_self(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void hint_drop_rule(IgFinding *finding, const IgChange *change);
+static void judge_attach(const IgRule *rule, const IgChange *change, IgFindings *findings);
 static void judge_row_rule(const IgRule *rule, const IgChange *change, IgFindings *findings);
 
 static void
@@ -68,8 +69,8 @@ judge_self(const IgRule *rule, const IgChange *change, IgFindings *findings)
 }
 
 /*
- * The rule's triggers depend on the column, so that the server refuses the
- * statement while they are there, whatever is allowed.
+ * The rule's triggers depend on the column, or are in the way of others, so that
+ * the server refuses the statement while they are there, whatever is allowed.
  */
 static void
 hint_drop_rule(IgFinding *finding, const IgChange *change)
@@ -78,10 +79,28 @@ hint_drop_rule(IgFinding *finding, const IgChange *change)
 
 	initStringInfo(&items);
 	ig_allowance_append(&items, "guard-self", change->ruled->schema, change->ruled->name, NULL);
-	ig_allowance_hint(finding, items.data,
-					  psprintf("SELECT invariant_guard.drop_rule(%s, %s);\n%s",
-							   quote_literal_cstr(ig_relation_quoted(change->ruled)),
-							   quote_literal_cstr(change->name), change->sql));
+	if (ig_relation_is_financial(change->ruled))
+		ig_allowance_append(&items, "financial-disable-trigger", change->ruled->schema,
+							change->ruled->name, NULL);
+	ig_allowance_hint(finding, items.data, psprintf("%s\n%s", change->cure, change->sql));
+}
+
+/*
+ * Nothing is loosened, but the server would refuse it in words that do not tell
+ * what to do.
+ */
+static void
+judge_attach(const IgRule *rule, const IgChange *change, IgFindings *findings)
+{
+	IgFinding  *finding = ig_finding_add(findings, rule, change,
+										 "cannot attach %s to %s: both have a rule \"%s\" of their own",
+										 ig_text_relation(change->rel),
+										 ig_text_relation(change->parent), change->name);
+
+	ig_finding_detail(finding,
+					  "A partition gets the rules of the partitioned table by triggers of the same names, which %s has already.",
+					  ig_text_relation(change->ruled));
+	hint_drop_rule(finding, change);
 }
 
 /*
@@ -91,14 +110,26 @@ hint_drop_rule(IgFinding *finding, const IgChange *change)
 static void
 judge_row_rule(const IgRule *rule, const IgChange *change, IgFindings *findings)
 {
-	IgFinding  *finding = ig_finding_add(findings, rule, change,
-										 "cannot %s: that loosens its rule \"%s\"",
-										 change->words, change->name);
+	IgFinding  *finding;
 
+	if (change->parent != NULL && change->ruled != NULL)
+	{
+		judge_attach(rule, change, findings);
+		return;
+	}
+	finding = ig_finding_add(findings, rule, change, "cannot %s: that loosens its rule \"%s\"",
+							 change->words, change->name);
 	ig_finding_detail(finding, "%s", change->new_name);
 	if (change->ruled != NULL && change->sql != NULL)
 	{
 		hint_drop_rule(finding, change);
+		return;
+	}
+	if (change->cure != NULL && change->ruled == NULL)
+		ig_finding_hint(finding, "%s", change->cure);
+	if (change->cure != NULL && change->ruled == NULL && strncmp(change->cure, "--", 2) != 0)
+	{
+		ig_cure_allow(finding, "or, if the rule may be loosened", true);
 		return;
 	}
 	if (change->parent == NULL)
@@ -144,7 +175,7 @@ static const IgRule rules[] = {
 		.kinds = IG_KIND(IG_LOOSEN_ROW_RULE),
 		.judge = judge_row_rule,
 		.fixed = true,
-		.refuses = "what goes round the row rules of a table: DETACH PARTITION, DROP of what a rule consists of, INSTEAD rules, cascades; on an append-only table also DROP, RENAME, SET SCHEMA, DROP COLUMN and rewriting type changes",
+		.refuses = "what goes round the row rules of a table: DETACH PARTITION, DROP of what a rule consists of, INSTEAD rules, cascades, a trigger that has the last word over the rule's; on an append-only table also DROP, RENAME, SET SCHEMA, DROP COLUMN and rewriting type changes, and what tells whose seals a table holds",
 		.cure = "keep_rules() before DETACH; else an allowance",
 	},
 };

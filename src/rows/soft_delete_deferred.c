@@ -1,0 +1,203 @@
+/*-------------------------------------------------------------------------
+ *
+ * soft_delete_deferred.c
+ *	  Rows that come before what they refer to.
+ *
+ * Under a deferred foreign key a row may refer to one that is not there yet, so
+ * that nobody can lock it, or look whether it is deleted.  Who adds or deletes
+ * the other row meanwhile does not see this one.  So the look is made up for
+ * before the transaction commits: by then the foreign key has found the other
+ * row, and holds its lock.
+ *
+ * Only the values are kept, and not the rows: what has changed since counts as
+ * it is by then.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "rows/kept_plan.h"
+#include "rows/soft_delete.h"
+
+/* More rows of one foreign key than this, and the table is looked at instead. */
+#define MAX_REMEMBERED	10000
+
+/* A foreign key that some row of this transaction has come too early for. */
+typedef struct Early
+{
+	Oid			relid;			/* the table that refers */
+	Oid			constraint;
+	int			nkeys;
+	List	   *rows;			/* of Datum *; NIL if there were too many */
+} Early;
+
+/* In TopTransactionContext. */
+static List *earlies = NIL;
+
+static void before_commit(XactEvent event, void *arg);
+static Early *early_of(Oid relid, const IgForeignKey *key);
+static void judge(const Early *early);
+static void judge_key(const Early *early, Relation rel, const IgForeignKey *key);
+static char *orphans_query(Relation rel, const IgForeignKey *key, const IgSoftDelete *parent);
+
+void
+ig_soft_delete_deferred_init(void)
+{
+	RegisterXactCallback(before_commit, NULL);
+}
+
+void
+ig_soft_delete_defer(Oid relid, const IgForeignKey *key, const Datum *values)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	Early	   *early = early_of(relid, key);
+
+	if (list_length(early->rows) == MAX_REMEMBERED)
+	{
+		list_free_deep(early->rows);
+		early->rows = NIL;
+		early->nkeys = 0;
+	}
+	if (early->nkeys > 0)
+	{
+		Datum	   *copy = palloc(sizeof(Datum) * key->nkeys);
+
+		for (int i = 0; i < key->nkeys; i++)
+		{
+			int16		length;
+			bool		by_value;
+
+			get_typlenbyval(get_atttype(relid, key->child_columns[i]), &length, &by_value);
+			copy[i] = datumCopy(values[i], by_value, length);
+		}
+		early->rows = lappend(early->rows, copy);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static Early *
+early_of(Oid relid, const IgForeignKey *key)
+{
+	Early	   *early;
+	ListCell   *lc;
+
+	foreach(lc, earlies)
+	{
+		early = (Early *) lfirst(lc);
+		if (early->relid == relid && early->constraint == key->constraint)
+			return early;
+	}
+	early = palloc0(sizeof(Early));
+	early->relid = relid;
+	early->constraint = key->constraint;
+	early->nkeys = key->nkeys;
+	earlies = lappend(earlies, early);
+	return early;
+}
+
+/*
+ * The deferred triggers have been fired, and nothing is queued any more.
+ */
+static void
+before_commit(XactEvent event, void *arg)
+{
+	List	   *list = earlies;
+	ListCell   *lc;
+
+	if (list == NIL)
+		return;
+	earlies = NIL;
+	if (event != XACT_EVENT_PRE_COMMIT && event != XACT_EVENT_PRE_PREPARE)
+		return;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	foreach(lc, list)
+		judge((const Early *) lfirst(lc));
+	PopActiveSnapshot();
+}
+
+/* What is there of it: a savepoint may have taken it back. */
+static void
+judge(const Early *early)
+{
+	Relation	rel = try_relation_open(early->relid, AccessShareLock);
+	ListCell   *lc;
+
+	if (rel == NULL)
+		return;
+	foreach(lc, ig_foreign_keys_of(rel))
+	{
+		const IgForeignKey *key = (const IgForeignKey *) lfirst(lc);
+
+		if (key->constraint == early->constraint)
+			judge_key(early, rel, key);
+	}
+	relation_close(rel, NoLock);
+}
+
+static void
+judge_key(const Early *early, Relation rel, const IgForeignKey *key)
+{
+	IgSoftDelete parent;
+	char	   *orphans;
+	char	   *deleted;
+	StringInfoData match;
+	Oid			types[INDEX_MAX_KEYS];
+	ListCell   *lc;
+
+	if (!ig_soft_delete_of_table(key->parent, &parent))
+		return;
+	orphans = orphans_query(rel, key, &parent);
+	if (early->nkeys == 0)
+	{
+		if (ig_kept_plan_run(orphans, 0, NULL, NULL, key->parent, 1) > 0)
+			ig_soft_delete_refuse_parent(NULL, key);
+		return;
+	}
+
+	initStringInfo(&match);
+	ig_foreign_key_condition(&match, key, "p", NULL);
+	ig_foreign_key_types(key, false, types);
+	deleted = psprintf("SELECT 1 FROM %s p WHERE p.%s IS NOT NULL AND %s",
+					   ig_foreign_key_table(key->parent),
+					   quote_identifier(get_attname(key->parent, parent.deleted, false)),
+					   match.data);
+	orphans = psprintf("%s AND %s", orphans, match.data);
+
+	/* the first has an index; the second needs one on the column that refers */
+	foreach(lc, early->rows)
+	{
+		Datum	   *values = (Datum *) lfirst(lc);
+
+		if (ig_kept_plan_run(deleted, early->nkeys, types, values, key->parent, 1) > 0 &&
+			ig_kept_plan_run(orphans, early->nkeys, types, values, key->parent, 1) > 0)
+			ig_soft_delete_refuse_parent(NULL, key);
+	}
+}
+
+/* Live rows that refer to a deleted one by this foreign key. */
+static char *
+orphans_query(Relation rel, const IgForeignKey *key, const IgSoftDelete *parent)
+{
+	IgSoftDelete own;
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "SELECT 1 FROM %s c JOIN %s p ON ", ig_foreign_key_table(key->child),
+					 ig_foreign_key_table(key->parent));
+	ig_foreign_key_condition(&buf, key, "p", "c");
+	appendStringInfo(&buf, " WHERE p.%s IS NOT NULL",
+					 quote_identifier(get_attname(key->parent, parent->deleted, false)));
+	if (ig_soft_delete_of(rel, &own))
+		appendStringInfo(&buf, " AND c.%s IS NULL",
+						 quote_identifier(get_attname(key->child, own.deleted, false)));
+	return buf.data;
+}
