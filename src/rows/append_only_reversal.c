@@ -27,16 +27,13 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgrprotos.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/numeric.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -49,6 +46,7 @@
 #include "platform/errcodes.h"
 #include "platform/text.h"
 #include "rows/append_only.h"
+#include "rows/kept_plan.h"
 #include "rows/rows.h"
 
 #define RULE	"append-only-reversal"
@@ -58,27 +56,12 @@
 #define KEY				1
 #define FIRST_AMOUNT	2
 
-/* A look-up whose plan is kept for the session. */
-typedef struct KeptPlanKey
-{
-	Oid			root;			/* the table */
-	Oid			which;			/* KEY or REVERSAL_OF */
-} KeptPlanKey;
-
-typedef struct KeptPlanEntry
-{
-	KeptPlanKey key;
-	char	   *sql;
-	SPIPlanPtr	plan;
-} KeptPlanEntry;
-
 typedef struct Reversal
 {
-	Oid			root;
 	Oid			owner;
 	int			namounts;
-	char	   *original_sql;
-	char	   *twin_sql;
+	IgKeptPlan *originals;		/* by their key */
+	IgKeptPlan *twins;			/* what reverses the same */
 } Reversal;
 
 /* What was found under the key. */
@@ -91,11 +74,7 @@ typedef struct Original
 	bool	   *nulls;
 } Original;
 
-static HTAB *kept_plans = NULL;
-
 static char *equality(Oid typid);
-static SPIPlanPtr kept_plan(Oid root, Oid which, const char *sql, Oid argtype);
-static void look_up(const IgRuleTrigger *trigger, Oid which, Datum key);
 static void find_original(const IgRuleTrigger *trigger, Datum key, Original *original);
 static bool lock_original(const Original *original);
 static bool is_only_reversal(const IgRuleTrigger *trigger, Datum key);
@@ -115,24 +94,27 @@ void
 ig_reversal_prepare(IgRuleTrigger *trigger, Relation rel)
 {
 	Reversal   *reversal = palloc0(sizeof(Reversal));
+	const Oid  *type = &trigger->columns[KEY].typid;
 	StringInfoData list;
 	char	   *quoted;
+	char	   *sql;
+	Oid			root;
 
 	reversal->namounts = ig_reversal_check_columns(trigger);
-	reversal->root = ig_append_only_root(trigger, rel);
-	reversal->owner = ig_relation_owner(reversal->root);
-	quoted = quote_qualified_identifier(get_namespace_name(get_rel_namespace(reversal->root)),
-										get_rel_name(reversal->root));
+	root = ig_append_only_root(trigger, rel);
+	reversal->owner = ig_relation_owner(root);
+	quoted = quote_qualified_identifier(get_namespace_name(get_rel_namespace(root)),
+										get_rel_name(root));
 	initStringInfo(&list);
 	for (int i = 0; i < trigger->ncolumns; i++)
 		appendStringInfo(&list, ", %s", quote_identifier(NameStr(trigger->columns[i].name)));
-	reversal->original_sql = psprintf("SELECT tableoid, ctid%s FROM %s WHERE %s %s $1",
-									  list.data, quoted,
-									  quote_identifier(NameStr(trigger->columns[KEY].name)),
-									  equality(trigger->columns[KEY].typid));
-	reversal->twin_sql = psprintf("SELECT FROM %s WHERE %s %s $1", quoted,
-								  quote_identifier(NameStr(trigger->columns[REVERSAL_OF].name)),
-								  equality(trigger->columns[KEY].typid));
+	sql = psprintf("SELECT tableoid, ctid%s FROM %s WHERE %s %s $1", list.data, quoted,
+				   quote_identifier(NameStr(trigger->columns[KEY].name)), equality(*type));
+	reversal->originals = ig_kept_plan(sql, 1, type);
+	sql = psprintf("SELECT FROM %s WHERE %s %s $1", quoted,
+				   quote_identifier(NameStr(trigger->columns[REVERSAL_OF].name)),
+				   equality(*type));
+	reversal->twins = ig_kept_plan(sql, 1, type);
 	trigger->data = reversal;
 }
 
@@ -173,71 +155,6 @@ equality(Oid typid)
 }
 
 /*
- * By name, so that a plan is another one when the table or a column is named
- * anew.  It is made and run as the table's owner.
- */
-static SPIPlanPtr
-kept_plan(Oid root, Oid which, const char *sql, Oid argtype)
-{
-	KeptPlanKey key = {root, which};
-	KeptPlanEntry *entry;
-	SPIPlanPtr	plan;
-	bool		found;
-
-	if (kept_plans == NULL)
-	{
-		HASHCTL		ctl = {0};
-
-		ctl.keysize = sizeof(KeptPlanKey);
-		ctl.entrysize = sizeof(KeptPlanEntry);
-		kept_plans = hash_create("invariant_guard reversals", 16, &ctl,
-								 HASH_ELEM | HASH_BLOBS);
-	}
-	entry = (KeptPlanEntry *) hash_search(kept_plans, &key, HASH_FIND, &found);
-	if (found && strcmp(entry->sql, sql) == 0)
-		return entry->plan;
-
-	plan = SPI_prepare(sql, 1, &argtype);
-	if (plan == NULL || SPI_keepplan(plan) != 0)
-		elog(ERROR, "SPI_prepare failed: %s", sql);
-	sql = MemoryContextStrdup(TopMemoryContext, sql);
-	entry = (KeptPlanEntry *) hash_search(kept_plans, &key, HASH_ENTER, &found);
-	if (found)
-	{
-		SPI_freeplan(entry->plan);
-		pfree(entry->sql);
-	}
-	entry->sql = unconstify(char *, sql);
-	entry->plan = plan;
-	return plan;
-}
-
-/*
- * Run one of the look-ups, as foreign keys run theirs: as the owner, past row
- * security, and by the latest snapshot.  SPI is connected; two rows are enough.
- */
-static void
-look_up(const IgRuleTrigger *trigger, Oid which, Datum key)
-{
-	const Reversal *reversal = (const Reversal *) trigger->data;
-	Oid			user;
-	int			context;
-	SPIPlanPtr	plan;
-
-	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(reversal->owner, context | SECURITY_LOCAL_USERID_CHANGE |
-						   SECURITY_NOFORCE_RLS);
-	plan = kept_plan(reversal->root, which,
-					 which == KEY ? reversal->original_sql : reversal->twin_sql,
-					 trigger->columns[KEY].typid);
-	CommandCounterIncrement();
-	if (SPI_execute_snapshot(plan, &key, NULL, GetLatestSnapshot(), InvalidSnapshot,
-							 false, false, 2) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_snapshot failed");
-	SetUserIdAndSecContext(user, context);
-}
-
-/*
  * AFTER INSERT: the row is what it will be, and others of its statement are
  * there as well.
  */
@@ -252,8 +169,6 @@ ig_reversal_check(IgRuleTrigger *trigger, TriggerData *td)
 	if (isnull)
 		return;
 
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -273,29 +188,25 @@ ig_reversal_check(IgRuleTrigger *trigger, TriggerData *td)
 			refuse(trigger, "reverses a row that is reversed already", NULL,
 				   "A row is reversed once. What is still wrong is corrected by an ordinary row.");
 	}
-	SPI_finish();
 }
 
 static void
 find_original(const IgRuleTrigger *trigger, Datum key, Original *original)
 {
-	TupleDesc	desc;
-	HeapTuple	tuple;
-	bool		isnull;
+	const Reversal *reversal = (const Reversal *) trigger->data;
+	int			n = trigger->ncolumns + 2;
+	Datum	   *values = palloc(sizeof(Datum) * n);
+	bool	   *nulls = palloc(sizeof(bool) * n);
 
-	look_up(trigger, KEY, key);
-	original->count = (int) SPI_processed;
+	/* two are too many */
+	original->count = (int) ig_kept_plan_run(reversal->originals, &key, reversal->owner,
+											 IG_SEES_COMMITTED, 2, values, nulls);
 	if (original->count != 1)
 		return;
-
-	desc = SPI_tuptable->tupdesc;
-	tuple = SPI_tuptable->vals[0];
-	original->relid = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
-	original->tid = *(ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 2, &isnull));
-	original->values = palloc(sizeof(Datum) * trigger->ncolumns);
-	original->nulls = palloc(sizeof(bool) * trigger->ncolumns);
-	for (int i = 0; i < trigger->ncolumns; i++)
-		original->values[i] = SPI_getbinval(tuple, desc, i + 3, &original->nulls[i]);
+	original->relid = DatumGetObjectId(values[0]);
+	original->tid = *(ItemPointer) DatumGetPointer(values[1]);
+	original->values = values + 2;
+	original->nulls = nulls + 2;
 }
 
 /*
@@ -401,8 +312,10 @@ as_numeric(Oid typid, Datum value)
 static bool
 is_only_reversal(const IgRuleTrigger *trigger, Datum key)
 {
-	look_up(trigger, REVERSAL_OF, key);
-	return SPI_processed <= 1;
+	const Reversal *reversal = (const Reversal *) trigger->data;
+
+	return ig_kept_plan_run(reversal->twins, &key, reversal->owner, IG_SEES_COMMITTED, 2,
+							NULL, NULL) <= 1;
 }
 
 static void

@@ -86,7 +86,7 @@ ig_sql_add_commit_assertion(PG_FUNCTION_ARGS)
 
 	/* what the owner may not read would fail at each commit */
 	ig_assertion_as_role(d->rel->rd_rel->relowner, &before);
-	ig_assertion_prepare(ig_assertion(assertion, list_length(types), typids));
+	ig_assertion_prepare(ig_assertion_plan(assertion, list_length(types), typids), assertion);
 	ig_declare_check_rows(d, violations(d->quoted, columns, assertion),
 						  "for whose key the assertion does not hold", NULL);
 	ig_assertion_as_before(&before);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * assertion_plan.c
- *	  The assertions of a session, parsed, and whether they hold.
+ *	  The queries of assertions, and whether these hold.
  *
  * An assertion is run as foreign keys run their queries: with the rights of the
  * table's owner and without row security, so that it does not depend on who
@@ -15,36 +15,21 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/plancache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "platform/compat.h"
 #include "platform/errcodes.h"
 #include "platform/text.h"
 #include "rows/assertion_plan.h"
-
-struct IgAssertion
-{
-	struct IgAssertion *next;
-	char	   *text;
-	int			nkeys;
-	Oid			types[INDEX_MAX_KEYS];
-	SPIPlanPtr	plan;			/* NULL until it is needed */
-};
-
-static IgAssertion *assertions = NULL;
 
 static void check_plan(SPIPlanPtr plan, const char *sql);
 static void check_query(Query *query, const char *sql);
@@ -61,52 +46,23 @@ ig_assertion_sql(const char *sql)
 	return psprintf("(%s\n)", sql);
 }
 
-IgAssertion *
-ig_assertion(const char *sql, int nkeys, const Oid *types)
+IgKeptPlan *
+ig_assertion_plan(const char *sql, int nkeys, const Oid *types)
 {
-	IgAssertion *assertion;
-
-	for (assertion = assertions; assertion != NULL; assertion = assertion->next)
-	{
-		if (assertion->nkeys == nkeys && strcmp(assertion->text, sql) == 0 &&
-			memcmp(assertion->types, types, sizeof(Oid) * nkeys) == 0)
-			return assertion;
-	}
-
-	assertion = MemoryContextAllocZero(TopMemoryContext, sizeof(IgAssertion));
-	assertion->text = MemoryContextStrdup(TopMemoryContext, sql);
-	assertion->nkeys = nkeys;
-	memcpy(assertion->types, types, sizeof(Oid) * nkeys);
-	assertion->next = assertions;
-	assertions = assertion;
-	return assertion;
+	return ig_kept_plan(psprintf("SELECT %s", ig_assertion_sql(sql)), nkeys, types);
 }
 
 void
-ig_assertion_prepare(IgAssertion *assertion)
+ig_assertion_prepare(IgKeptPlan *plan, const char *sql)
 {
 	ErrorContextCallback context = {
 		.callback = tell_assertion,
-		.arg = assertion->text,
+		.arg = unconstify(char *, sql),
 		.previous = error_context_stack,
 	};
-	SPIPlanPtr	plan;
-
-	if (assertion->plan != NULL)
-		return;
 
 	error_context_stack = &context;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	plan = SPI_prepare(psprintf("SELECT %s", ig_assertion_sql(assertion->text)),
-					   assertion->nkeys, assertion->types);
-	if (plan == NULL)
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	check_plan(plan, assertion->text);
-	if (SPI_keepplan(plan) != 0)
-		elog(ERROR, "SPI_keepplan failed");
-	assertion->plan = plan;
-	SPI_finish();
+	ig_kept_plan_prepare(plan, check_plan, sql);
 	error_context_stack = context.previous;
 }
 
@@ -200,34 +156,26 @@ set_setting(const char *name, const char *value)
 }
 
 IgAssertionResult
-ig_assertion_check(IgAssertion *assertion, Oid role, const Datum *values)
+ig_assertion_check(IgKeptPlan *plan, const char *sql, Oid role, const Datum *values)
 {
 	ErrorContextCallback context = {
 		.callback = tell_assertion,
-		.arg = assertion->text,
+		.arg = unconstify(char *, sql),
 		.previous = error_context_stack,
 	};
 	IgAsRole	before;
-	IgAssertionResult result;
 	bool		isnull;
 	Datum		value;
 
 	ig_assertion_as_role(role, &before);
-	ig_assertion_prepare(assertion);
+	ig_assertion_prepare(plan, sql);
 
 	error_context_stack = &context;
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_snapshot(assertion->plan, (Datum *) values, NULL, GetLatestSnapshot(),
-							 InvalidSnapshot, false, false, 0) != SPI_OK_SELECT ||
-		SPI_processed != 1)
+	if (ig_kept_plan_run(plan, values, role, IG_SEES_COMMITTED, 0, &value, &isnull) != 1)
 		elog(ERROR, "could not check the assertion");
-	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
-	result = isnull ? IG_ASSERTION_UNKNOWN :
-		DatumGetBool(value) ? IG_ASSERTION_HOLDS : IG_ASSERTION_BROKEN;
-	SPI_finish();
 	error_context_stack = context.previous;
 
 	ig_assertion_as_before(&before);
-	return result;
+	return isnull ? IG_ASSERTION_UNKNOWN :
+		DatumGetBool(value) ? IG_ASSERTION_HOLDS : IG_ASSERTION_BROKEN;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * assertion_plan.h
- *	  The assertions of a session, parsed, and whether they hold.
+ *	  The queries of assertions, and whether these hold.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,8 +13,7 @@
 #include "utils/rel.h"
 
 #include "model/row_rule.h"
-
-typedef struct IgAssertion IgAssertion;
+#include "rows/kept_plan.h"
 
 typedef enum IgAssertionResult
 {
@@ -26,8 +25,8 @@ typedef enum IgAssertionResult
 /* The text as a scalar: what is judged, as the server sees it. */
 extern char *ig_assertion_sql(const char *sql);
 
-/* Kept for the session: by text and the types of the key. */
-extern IgAssertion *ig_assertion(const char *sql, int nkeys, const Oid *types);
+/* Its query; the same for the same text and types of the key. */
+extern IgKeptPlan *ig_assertion_plan(const char *sql, int nkeys, const Oid *types);
 
 /*
  * Does it hold for the key?  With the rights of the role, with row security
@@ -35,7 +34,7 @@ extern IgAssertion *ig_assertion(const char *sql, int nkeys, const Oid *types);
  * the transaction has done, whatever its isolation level.  The caller holds the
  * key's lock.  Raises for what is no assertion.
  */
-extern IgAssertionResult ig_assertion_check(IgAssertion *assertion, Oid role,
+extern IgAssertionResult ig_assertion_check(IgKeptPlan *plan, const char *sql, Oid role,
 											const Datum *values);
 
 /*
@@ -59,7 +58,7 @@ extern void ig_assertion_as_role(Oid role, IgAsRole *before);
 extern void ig_assertion_as_before(const IgAsRole *before);
 
 /* Parse it; raises for what is no assertion.  In the role. */
-extern void ig_assertion_prepare(IgAssertion *assertion);
+extern void ig_assertion_prepare(IgKeptPlan *plan, const char *sql);
 
 /* SQL for check_rules(); see ig_rule_check. */
 extern char *ig_commit_assertion_violations(const IgDeclaredTrigger *declared);

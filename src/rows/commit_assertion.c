@@ -52,7 +52,7 @@ typedef struct CheckedKey
 
 typedef struct AssertionData
 {
-	IgAssertion *assertion;
+	IgKeptPlan *plan;
 	const char *text;
 	uint64		id;
 	Oid			role;			/* with whose rights it is checked */
@@ -161,7 +161,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 		types[i] = trigger->columns[i].typid;
 		ig_key_column(&data->columns[i], types[i], trigger->columns[i].collation);
 	}
-	data->assertion = ig_assertion(data->text, trigger->ncolumns, types);
+	data->plan = ig_assertion_plan(data->text, trigger->ncolumns, types);
 }
 
 /* What the assertion reads may not be there yet. */
@@ -262,7 +262,7 @@ check_key(IgRuleTrigger *trigger, const RowKey *key)
 		return;
 
 	ig_assertion_lock(data->id, key->hash);
-	result = ig_assertion_check(data->assertion, data->role, key->values);
+	result = ig_assertion_check(data->plan, data->text, data->role, key->values);
 	if (result != IG_ASSERTION_HOLDS)
 		refuse(trigger, key, result);
 
@@ -293,7 +293,7 @@ checked_key(const IgRuleTrigger *trigger, const RowKey *key)
 	}
 
 	initStringInfo(&image);
-	appendBinaryStringInfo(&image, (const char *) &data->assertion, sizeof(data->assertion));
+	appendBinaryStringInfo(&image, (const char *) &data->plan, sizeof(data->plan));
 	ig_key_image(&image, data->columns, trigger->ncolumns, key->values);
 	probe.image = image.data;
 	probe.length = image.len;

@@ -12,7 +12,6 @@
  */
 #include "postgres.h"
 
-#include "access/detoast.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
@@ -22,10 +21,7 @@
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "utils/builtins.h"
-#include "utils/datum.h"
-#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/rls.h"
@@ -36,16 +32,6 @@
 #include "platform/inherit.h"
 #include "platform/text.h"
 #include "rows/snapshot_source.h"
-
-/* Plans of the backend, by the trigger; made anew when the query differs. */
-typedef struct KeptPlan
-{
-	Oid			tgoid;			/* hash key */
-	char	   *sql;
-	SPIPlanPtr	plan;
-} KeptPlan;
-
-static HTAB *kept_plans = NULL;
 
 static bool find_regclass(Node *node, Oid *result);
 static List *first_names(const IgRuleTrigger *trigger, int count);
@@ -59,8 +45,7 @@ static void append_key(StringInfo buf, const ForeignKeyCacheInfo *key, const cha
 					   Oid typid, const char *value);
 static void check_source_column(const IgRuleTrigger *trigger, const IgRuleColumn *column,
 								Oid source, const char *name);
-static SPIPlanPtr keep_plan(Oid tgoid, const char *sql, int nargs, Oid *argtypes);
-static Datum copy_out(Datum value, Form_pg_attribute attr, MemoryContext context);
+static bool policies_apply(Oid source, Oid owner);
 static pg_noinline void unreadable(const IgRuleTrigger *trigger, const char *detail);
 
 Oid
@@ -92,7 +77,6 @@ ig_snapshot_source(IgRuleTrigger *trigger, Relation rel, Oid source, int nkeys, 
 	IgSnapshotSource *result = palloc0(sizeof(IgSnapshotSource));
 	const ForeignKeyCacheInfo *key;
 	Oid			argtypes[INDEX_MAX_KEYS];
-	char	   *sql;
 
 	result->relid = source;
 	result->nkeys = nkeys;
@@ -104,10 +88,9 @@ ig_snapshot_source(IgRuleTrigger *trigger, Relation rel, Oid source, int nkeys, 
 	if (key == NULL)
 		unreadable(trigger, psprintf("There is no foreign key to table \"%s\" any more.",
 									 ig_row_relation_text(source)));
-	sql = source_query(trigger, source, key, nkeys, names);
 	for (int i = 0; i < nkeys; i++)
 		argtypes[i] = trigger->columns[i].typid;
-	result->plan = keep_plan(trigger->tgoid, sql, nkeys, argtypes);
+	result->plan = ig_kept_plan(source_query(trigger, source, key, nkeys, names), nkeys, argtypes);
 	return result;
 }
 
@@ -280,56 +263,12 @@ unreadable(const IgRuleTrigger *trigger, const char *detail)
 			 errhint("Drop the rule, and declare it again.")));
 }
 
-/*
- * The plan depends neither on the user, who is always the table's owner, nor on
- * policies, of which none apply; see ig_snapshot_read.
- */
-static SPIPlanPtr
-keep_plan(Oid tgoid, const char *sql, int nargs, Oid *argtypes)
-{
-	KeptPlan   *kept;
-	bool		found;
-	SPIPlanPtr	plan;
-
-	if (kept_plans == NULL)
-	{
-		HASHCTL		ctl = {0};
-
-		ctl.keysize = sizeof(Oid);
-		ctl.entrysize = sizeof(KeptPlan);
-		kept_plans = hash_create("invariant_guard plans", 16, &ctl, HASH_ELEM | HASH_BLOBS);
-	}
-	kept = (KeptPlan *) hash_search(kept_plans, &tgoid, HASH_FIND, &found);
-	if (found && strcmp(kept->sql, sql) == 0)
-		return kept->plan;
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	plan = SPI_prepare(sql, nargs, argtypes);
-	if (plan == NULL || SPI_keepplan(plan) != 0)
-		elog(ERROR, "SPI_prepare failed for \"%s\"", sql);
-	SPI_finish();
-
-	kept = (KeptPlan *) hash_search(kept_plans, &tgoid, HASH_ENTER, &found);
-	if (found)
-	{
-		SPI_freeplan(kept->plan);
-		pfree(kept->sql);
-	}
-	kept->plan = plan;
-	kept->sql = MemoryContextStrdup(TopMemoryContext, sql);
-	return plan;
-}
-
 bool
 ig_snapshot_read(IgRuleTrigger *trigger, const IgSnapshotSource *source, Relation rel,
 				 TupleTableSlot *slot, Datum *values, bool *nulls)
 {
-	MemoryContext context = CurrentMemoryContext;
+	Oid			owner = rel->rd_rel->relowner;
 	Datum		args[INDEX_MAX_KEYS];
-	Oid			userid;
-	int			sec;
-	bool		found;
 
 	for (int i = 0; i < source->nkeys; i++)
 	{
@@ -339,45 +278,25 @@ ig_snapshot_read(IgRuleTrigger *trigger, const IgSnapshotSource *source, Relatio
 		if (isnull)
 			return false;
 	}
-
-	GetUserIdAndSecContext(&userid, &sec);
-	SetUserIdAndSecContext(rel->rd_rel->relowner,
-						   sec | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
-	if (check_enable_rls(source->relid, InvalidOid, true) == RLS_ENABLED)
+	if (policies_apply(source->relid, owner))
 		unreadable(trigger, psprintf("Policies of table \"%s\" apply to the owner of table \"%s\".",
 									 ig_row_relation_text(source->relid),
 									 ig_row_relation_text(trigger->relid)));
-
-	if (SPI_connect() != SPI_OK_CONNECT)
-		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_plan(source->plan, args, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan failed");
-	found = SPI_processed > 0;
-	for (int i = 0; found && i < source->ncolumns; i++)
-	{
-		values[i] = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &nulls[i]);
-		if (!nulls[i])
-			values[i] = copy_out(values[i], TupleDescAttr(SPI_tuptable->tupdesc, i), context);
-	}
-	SPI_finish();
-	SetUserIdAndSecContext(userid, sec);
-	return found;
+	return ig_kept_plan_run(source->plan, args, owner, IG_SEES_STATEMENT, 1, values, nulls) > 0;
 }
 
-/*
- * What is stored out of line belongs to the source.
- */
-static Datum
-copy_out(Datum value, Form_pg_attribute attr, MemoryContext context)
+/* To what it is read by, which is past those that are forced on its own owner. */
+static bool
+policies_apply(Oid source, Oid owner)
 {
-	MemoryContext old = MemoryContextSwitchTo(context);
-	Datum		result;
+	Oid			user;
+	int			context;
+	bool		result;
 
-	if (attr->attlen == -1 && VARATT_IS_EXTERNAL(DatumGetPointer(value)))
-		result = PointerGetDatum(detoast_external_attr((struct varlena *) DatumGetPointer(value)));
-	else
-		result = datumCopy(value, attr->attbyval, attr->attlen);
-	MemoryContextSwitchTo(old);
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_NOFORCE_RLS);
+	result = check_enable_rls(source, InvalidOid, true) == RLS_ENABLED;
+	SetUserIdAndSecContext(user, context);
 	return result;
 }
 

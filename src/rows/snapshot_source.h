@@ -11,9 +11,9 @@
 #include "postgres.h"
 
 #include "commands/trigger.h"
-#include "executor/spi.h"
 
 #include "rows/declared.h"
+#include "rows/kept_plan.h"
 #include "rows/rule_trigger.h"
 
 /* The source of a trigger, in its statement. */
@@ -22,14 +22,14 @@ typedef struct IgSnapshotSource
 	Oid			relid;
 	int			nkeys;			/* the first columns of the trigger */
 	int			ncolumns;		/* those that follow */
-	SPIPlanPtr	plan;			/* kept */
+	IgKeptPlan *plan;
 } IgSnapshotSource;
 
 /* The constant of type regclass in the WHEN clause; InvalidOid if none. */
 extern Oid	ig_snapshot_source_relid(const char *qual);
 
 /*
- * Find the foreign key, and make the plan.  names are the source's columns,
+ * Find the foreign key, and write the query.  names are the source's columns,
  * one for each of the trigger's after the keys.  Raises if the key or a column
  * is gone, or a type has changed.
  */

@@ -33,10 +33,8 @@ typedef struct ChildQuery
 	IgForeignKey *key;
 	bool		cascades;
 	bool		with_operation;
-	char	   *sql;
-	char	   *lock_sql;
-	int			nargs;
-	Oid			types[INDEX_MAX_KEYS + 2];
+	IgKeptPlan *look;			/* or the cascade */
+	IgKeptPlan *lock;
 } ChildQuery;
 
 /* Where it was let pass that a row is marked without one. */
@@ -44,9 +42,9 @@ static const pg_uuid_t no_operation = {{0}};
 
 static List *child_queries(Relation rel, const IgSoftDelete *rule);
 static ChildQuery *child_query(Relation rel, const IgSoftDelete *rule, IgForeignKey *key);
-static void write_cascade(ChildQuery *query, Relation rel, const IgSoftDelete *rule,
-						  const IgSoftDelete *child_rule);
-static void write_look(ChildQuery *query, const IgSoftDelete *child_rule);
+static void write_cascade(ChildQuery *query, Oid *types, Relation rel,
+						  const IgSoftDelete *rule, const IgSoftDelete *child_rule);
+static void write_look(ChildQuery *query, const Oid *types, const IgSoftDelete *child_rule);
 static void check_consent(const IgForeignKey *key);
 static void lock_marked(const IgMarkedRow *marked, ChildQuery *query);
 static bool key_values(const IgMarkedRow *marked, const ChildQuery *query, Datum *values);
@@ -83,8 +81,8 @@ ig_soft_delete_children(IgRuleTrigger *trigger, const IgSoftDelete *rule,
 		values[query->key->nkeys + 1] = marked->operation;
 		if (query->with_operation && marked->operation_is_null)
 			values[query->key->nkeys + 1] = UUIDPGetDatum(&no_operation);
-		found = ig_kept_plan_run(query->sql, query->nargs, query->types, values,
-								 query->key->child, query->cascades ? 0 : 1);
+		found = ig_kept_plan_run(query->look, values, ig_relation_owner(query->key->child),
+								 IG_SEES_COMMITTED, query->cascades ? 0 : 1, NULL, NULL);
 		if (found > 0 && !query->cascades)
 			refuse(trigger, rule, query);
 	}
@@ -112,25 +110,25 @@ child_query(Relation rel, const IgSoftDelete *rule, IgForeignKey *key)
 	ChildQuery *query = palloc0(sizeof(ChildQuery));
 	IgSoftDelete child_rule;
 	bool		child_is_soft = ig_soft_delete_of_table(key->child, &child_rule);
+	Oid			types[INDEX_MAX_KEYS + 2];
 	StringInfoData buf;
 
 	query->key = key;
-	query->nargs = key->nkeys;
-	ig_foreign_key_types(key, true, query->types);
+	ig_foreign_key_types(key, true, types);
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "SELECT 1 FROM %s p WHERE ", ig_foreign_key_table(key->parent));
 	ig_foreign_key_parent(&buf, key, "p");
 	appendStringInfoString(&buf, " FOR UPDATE OF p");
-	query->lock_sql = buf.data;
+	query->lock = ig_kept_plan(buf.data, key->nkeys, types);
 
 	query->cascades = child_is_soft && rule->children == IG_CHILDREN_SOFT_CASCADE;
 	if (query->cascades)
 		check_consent(key);
 	if (query->cascades)
-		write_cascade(query, rel, rule, &child_rule);
+		write_cascade(query, types, rel, rule, &child_rule);
 	else
-		write_look(query, child_is_soft ? &child_rule : NULL);
+		write_look(query, types, child_is_soft ? &child_rule : NULL);
 	return query;
 }
 
@@ -167,17 +165,16 @@ check_consent(const IgForeignKey *key)
  * The owner of a child may call its columns what he likes; all of it is quoted.
  */
 static void
-write_cascade(ChildQuery *query, Relation rel, const IgSoftDelete *rule,
-			  const IgSoftDelete *child_rule)
+write_cascade(ChildQuery *query, Oid *types, Relation rel,
+			  const IgSoftDelete *rule, const IgSoftDelete *child_rule)
 {
 	const IgForeignKey *key = query->key;
 	const char *deleted = quote_identifier(get_attname(key->child, child_rule->deleted, false));
 	StringInfoData buf;
 
-	query->types[key->nkeys] = TupleDescAttr(RelationGetDescr(rel), rule->deleted - 1)->atttypid;
-	query->types[key->nkeys + 1] = UUIDOID;
+	types[key->nkeys] = TupleDescAttr(RelationGetDescr(rel), rule->deleted - 1)->atttypid;
+	types[key->nkeys + 1] = UUIDOID;
 	query->with_operation = rule->operation != 0 && child_rule->operation != 0;
-	query->nargs = key->nkeys + (query->with_operation ? 2 : 1);
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "UPDATE %s c SET %s = $%d", ig_foreign_key_table(key->child),
@@ -189,11 +186,11 @@ write_cascade(ChildQuery *query, Relation rel, const IgSoftDelete *rule,
 	appendStringInfoString(&buf, " WHERE ");
 	ig_foreign_key_condition(&buf, key, NULL, "c");
 	appendStringInfo(&buf, " AND c.%s IS NULL", deleted);
-	query->sql = buf.data;
+	query->look = ig_kept_plan(buf.data, key->nkeys + (query->with_operation ? 2 : 1), types);
 }
 
 static void
-write_look(ChildQuery *query, const IgSoftDelete *child_rule)
+write_look(ChildQuery *query, const Oid *types, const IgSoftDelete *child_rule)
 {
 	const IgForeignKey *key = query->key;
 	StringInfoData buf;
@@ -204,7 +201,7 @@ write_look(ChildQuery *query, const IgSoftDelete *child_rule)
 	if (child_rule != NULL)
 		appendStringInfo(&buf, " AND c.%s IS NULL",
 						 quote_identifier(get_attname(key->child, child_rule->deleted, false)));
-	query->sql = buf.data;
+	query->look = ig_kept_plan(buf.data, key->nkeys, types);
 }
 
 /*
@@ -229,8 +226,8 @@ lock_marked(const IgMarkedRow *marked, ChildQuery *query)
 	ExecDropSingleTupleTableSlot(slot);
 
 	if (result != TM_Ok && key_values(marked, query, values))
-		(void) ig_kept_plan_run(query->lock_sql, query->key->nkeys, query->types, values,
-								query->key->parent, 0);
+		(void) ig_kept_plan_run(query->lock, values, ig_relation_owner(query->key->parent),
+								IG_SEES_COMMITTED, 0, NULL, NULL);
 }
 
 /* False if one of them is null: then no row can refer to it. */

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "platform/catalog.h"
 #include "rows/kept_plan.h"
 #include "rows/soft_delete.h"
 
@@ -46,6 +47,8 @@ static void before_commit(XactEvent event, void *arg);
 static Early *early_of(Oid relid, const IgForeignKey *key);
 static void judge(const Early *early);
 static void judge_key(const Early *early, Relation rel, const IgForeignKey *key);
+static bool finds(const char *sql, int nargs, const Oid *types, const Datum *values,
+				  const IgForeignKey *key);
 static char *orphans_query(Relation rel, const IgForeignKey *key, const IgSoftDelete *parent);
 
 void
@@ -158,7 +161,7 @@ judge_key(const Early *early, Relation rel, const IgForeignKey *key)
 	orphans = orphans_query(rel, key, &parent);
 	if (early->nkeys == 0)
 	{
-		if (ig_kept_plan_run(orphans, 0, NULL, NULL, key->parent, 1) > 0)
+		if (finds(orphans, 0, types, NULL, key))
 			ig_soft_delete_refuse_parent(NULL, key);
 		return;
 	}
@@ -177,10 +180,17 @@ judge_key(const Early *early, Relation rel, const IgForeignKey *key)
 	{
 		Datum	   *values = (Datum *) lfirst(lc);
 
-		if (ig_kept_plan_run(deleted, early->nkeys, types, values, key->parent, 1) > 0 &&
-			ig_kept_plan_run(orphans, early->nkeys, types, values, key->parent, 1) > 0)
+		if (finds(deleted, early->nkeys, types, values, key) &&
+			finds(orphans, early->nkeys, types, values, key))
 			ig_soft_delete_refuse_parent(NULL, key);
 	}
+}
+
+static bool
+finds(const char *sql, int nargs, const Oid *types, const Datum *values, const IgForeignKey *key)
+{
+	return ig_kept_plan_run(ig_kept_plan(sql, nargs, types), values, ig_relation_owner(key->parent),
+							IG_SEES_COMMITTED, 1, NULL, NULL) > 0;
 }
 
 /* Live rows that refer to a deleted one by this foreign key. */

@@ -19,6 +19,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "platform/catalog.h"
 #include "platform/compat.h"
 #include "platform/text.h"
 #include "rows/kept_plan.h"
@@ -46,9 +47,8 @@ typedef struct ParentTrigger
 typedef struct ParentQuery
 {
 	IgForeignKey *key;
-	char	   *lock_sql;
-	char	   *look_sql;
-	Oid			types[INDEX_MAX_KEYS];
+	IgKeptPlan *lock;
+	IgKeptPlan *look;
 } ParentQuery;
 
 static ParentQuery *parent_query(IgForeignKey *key, const IgSoftDelete *rule);
@@ -115,17 +115,19 @@ static ParentQuery *
 parent_query(IgForeignKey *key, const IgSoftDelete *rule)
 {
 	ParentQuery *query = palloc0(sizeof(ParentQuery));
+	Oid			types[INDEX_MAX_KEYS];
 	StringInfoData buf;
 
 	query->key = key;
-	ig_foreign_key_types(key, false, query->types);
+	ig_foreign_key_types(key, false, types);
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "SELECT 1 FROM %s p WHERE ", ig_foreign_key_table(key->parent));
 	ig_foreign_key_condition(&buf, key, "p", NULL);
-	query->lock_sql = psprintf("%s FOR KEY SHARE OF p", buf.data);
-	query->look_sql = psprintf("%s AND p.%s IS NOT NULL", buf.data,
-							   quote_identifier(get_attname(key->parent, rule->deleted, false)));
+	query->lock = ig_kept_plan(psprintf("%s FOR KEY SHARE OF p", buf.data), key->nkeys, types);
+	appendStringInfo(&buf, " AND p.%s IS NOT NULL",
+					 quote_identifier(get_attname(key->parent, rule->deleted, false)));
+	query->look = ig_kept_plan(buf.data, key->nkeys, types);
 	return query;
 }
 
@@ -143,6 +145,7 @@ check_parent(IgRuleTrigger *trigger, ParentQuery *query, TupleTableSlot *row)
 {
 	const IgForeignKey *key = query->key;
 	Datum		values[INDEX_MAX_KEYS];
+	Oid			owner = ig_relation_owner(key->parent);
 
 	for (int i = 0; i < key->nkeys; i++)
 	{
@@ -152,9 +155,9 @@ check_parent(IgRuleTrigger *trigger, ParentQuery *query, TupleTableSlot *row)
 		if (isnull)
 			return;
 	}
-	if (ig_kept_plan_run(query->lock_sql, key->nkeys, query->types, values, key->parent, 0) == 0)
+	if (ig_kept_plan_run(query->lock, values, owner, IG_SEES_COMMITTED, 0, NULL, NULL) == 0)
 		ig_soft_delete_defer(trigger->relid, key, values);
-	else if (ig_kept_plan_run(query->look_sql, key->nkeys, query->types, values, key->parent, 1) > 0)
+	else if (ig_kept_plan_run(query->look, values, owner, IG_SEES_COMMITTED, 1, NULL, NULL) > 0)
 		ig_soft_delete_refuse_parent(trigger, key);
 }
 
