@@ -143,6 +143,7 @@ OBJS = \
 	src/rows/commit_assertion.o \
 	src/rows/declare.o \
 	src/rows/declared.o \
+	src/rows/definitions.o \
 	src/rows/drop_rule.o \
 	src/rows/fixed.o \
 	src/rows/foreign_key.o \
@@ -156,6 +157,7 @@ OBJS = \
 	src/rows/optimistic_lock.o \
 	src/rows/relative_only.o \
 	src/rows/running.o \
+	src/rows/trigger.o \
 	src/rows/version_check.o \
 	src/rows/version_predicate.o \
 	src/rows/when.o \

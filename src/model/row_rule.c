@@ -219,3 +219,19 @@ text_of(HeapTuple tuple, AttrNumber attnum, TupleDesc desc)
 
 	return isnull ? NULL : TextDatumGetCString(datum);
 }
+
+const char *
+ig_declared_option(const IgDeclaredTrigger *declared, const char *name)
+{
+	size_t		length = strlen(name);
+	ListCell   *lc;
+
+	foreach(lc, declared->options)
+	{
+		const char *option = (const char *) lfirst(lc);
+
+		if (strncmp(option, name, length) == 0 && option[length] == '=')
+			return option + length + 1;
+	}
+	return NULL;
+}

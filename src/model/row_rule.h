@@ -83,4 +83,7 @@ extern const IgRowRule *ig_history_rule(Oid relid);
 /* One of them by its OID in pg_trigger, or NULL if it declares no rule. */
 extern IgDeclaredTrigger *ig_declared_trigger(Oid tgoid);
 
+/* The value of an option of a declared trigger, or NULL. */
+extern const char *ig_declared_option(const IgDeclaredTrigger *declared, const char *name);
+
 #endif							/* IG_ROW_RULE_H */

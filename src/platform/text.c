@@ -125,3 +125,15 @@ ig_is_blank(const char *value)
 		value++;
 	return *value == '\0';
 }
+
+char *
+ig_text_words(const char *const *words)
+{
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; words[i] != NULL; i++)
+		appendStringInfo(&buf, "%s%s", i == 0 ? "" : words[i + 1] == NULL ? " and " : ", ",
+						 words[i]);
+	return buf.data;
+}

@@ -25,4 +25,7 @@ extern bool ig_is_blank(const char *value);
 /* "ACCESS EXCLUSIVE" */
 extern const char *ig_text_lock(LOCKMODE lock);
 
+/* 'a, b and c' of a NULL-terminated list of words. */
+extern char *ig_text_words(const char *const *words);
+
 #endif							/* IG_TEXT_H */

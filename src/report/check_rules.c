@@ -24,6 +24,7 @@
 #include "platform/owned.h"
 #include "platform/text.h"
 #include "rows/declared.h"
+#include "rows/definitions.h"
 #include "rows/rows.h"
 
 #define MAX_SAMPLES		20
@@ -89,7 +90,7 @@ check_rule(const IgDeclaredRule *rule, ReturnSetInfo *rsinfo)
 		return;
 	foreach(lc, rule->triggers)
 	{
-		char	   *query = ig_rule_check_query((const IgDeclaredTrigger *) lfirst(lc));
+		char	   *query = ig_rule_violations((const IgDeclaredTrigger *) lfirst(lc));
 
 		CHECK_FOR_INTERRUPTS();
 		if (query != NULL)

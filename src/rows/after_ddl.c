@@ -29,6 +29,7 @@
 #include "gate/decide.h"
 #include "gate/hooks.h"
 #include "platform/catalog.h"
+#include "rows/definitions.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
 #include "rows/seal.h"

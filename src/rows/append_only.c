@@ -71,13 +71,8 @@ const IgRuleDefinition ig_append_only_definition = {
 	.max_columns = -1,
 	.prepare = prepare,
 	.check = check,
+	.violations = violations,
 };
-
-void
-ig_append_only_init(void)
-{
-	ig_rule_check(IG_ROW_APPEND_ONLY, violations);
-}
 
 /*
  * invariant_guard.append_only(), a trigger function.

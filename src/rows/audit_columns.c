@@ -119,13 +119,8 @@ const IgRuleDefinition ig_audit_columns_definition = {
 	.max_columns = ROLES,
 	.prepare = prepare,
 	.check = prepare,
+	.violations = check_query,
 };
-
-void
-ig_audit_columns_init(void)
-{
-	ig_rule_check(IG_ROW_AUDIT_COLUMNS, check_query);
-}
 
 static void
 prepare(IgRuleTrigger *trigger, Relation rel)
@@ -173,7 +168,7 @@ read_roles(IgRuleTrigger *trigger, Audit *audit)
 					 errmsg("option \"roles\" of function invariant_guard.audit_columns() in table \"%s\" does not say what column \"%s\" is for",
 							ig_row_relation_text(trigger->relid),
 							ig_text_name(NameStr(trigger->columns[i].name))),
-					 errdetail("It names one of %s for each column.", ig_row_words(role_names))));
+					 errdetail("It names one of %s for each column.", ig_text_words(role_names))));
 		audit->roles[i] = role;
 		rest += length + (rest[length] == ',' ? 1 : 0);
 	}

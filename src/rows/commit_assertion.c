@@ -110,6 +110,7 @@ const IgRuleDefinition ig_commit_assertion_definition = {
 	.max_columns = INDEX_MAX_KEYS,
 	.prepare = prepare,
 	.check = check,
+	.violations = ig_commit_assertion_violations,
 };
 
 void
@@ -117,7 +118,6 @@ ig_commit_assertion_init(void)
 {
 	RegisterXactCallback(transaction_ends, NULL);
 	RegisterSubXactCallback(savepoint_ends, NULL);
-	ig_rule_check(IG_ROW_COMMIT_ASSERTION, ig_commit_assertion_violations);
 }
 
 static void

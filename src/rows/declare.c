@@ -205,7 +205,7 @@ ig_declare_word(FunctionCallInfo fcinfo, int arg, const char *name,
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("%s must not be null", name),
-				 errdetail("The values are %s.", ig_row_words(words))));
+				 errdetail("The values are %s.", ig_text_words(words))));
 	for (int i = 0; words[i] != NULL; i++)
 	{
 		if (strcmp(words[i], value) == 0)
@@ -215,7 +215,7 @@ ig_declare_word(FunctionCallInfo fcinfo, int arg, const char *name,
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("invalid value for %s: \"%s\"", name, ig_text_name(value)),
-			 errdetail("The values are %s.", ig_row_words(words)),
+			 errdetail("The values are %s.", ig_text_words(words)),
 			 nearest ? errhint("Perhaps you meant \"%s\".", nearest) : 0));
 	return 0;
 }

@@ -115,7 +115,7 @@ rule_argument(FunctionCallInfo fcinfo)
 	ereport(ERROR,
 			(errcode(ERRCODE_IG_NO_SUCH_RULE),
 			 errmsg("there is no row rule \"%s\"", ig_text_name(name)),
-			 errdetail("The row rules are %s.", ig_row_words(names)),
+			 errdetail("The row rules are %s.", ig_text_words(names)),
 			 nearest ? errhint("Perhaps you meant \"%s\".", nearest) : 0));
 	return NULL;
 }

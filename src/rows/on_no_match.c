@@ -40,6 +40,7 @@
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
 #include "rows/running.h"
+#include "rows/trigger.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -113,7 +114,7 @@ prepare(IgRuleTrigger *trigger, Relation rel)
 							ig_row_relation_text(trigger->relid),
 							ig_rule_option(trigger, "commands", "")),
 					 errdetail("The values are %s, with a comma between them.",
-							   ig_row_words(commands))));
+							   ig_text_words(commands))));
 	}
 }
 
@@ -371,14 +372,14 @@ ig_sql_add_on_no_match(PG_FUNCTION_ARGS)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid value for commands: %s",
 							word ? psprintf("\"%s\"", ig_text_name(word)) : "null"),
-					 errdetail("The values are %s.", ig_row_words(commands))));
+					 errdetail("The values are %s.", ig_text_words(commands))));
 		bits |= bit;
 	}
 	if (bits == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("commands must not be %s", PG_ARGISNULL(1) ? "null" : "empty"),
-				 errdetail("The values are %s.", ig_row_words(commands))));
+				 errdetail("The values are %s.", ig_text_words(commands))));
 
 	ig_declare_trigger(d, "statement", "BEFORE UPDATE OR DELETE", false, NULL,
 					   ig_declare_option(NIL, "commands",

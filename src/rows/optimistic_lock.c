@@ -32,6 +32,7 @@
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
 #include "rows/running.h"
+#include "rows/trigger.h"
 #include "rows/version.h"
 
 PG_FUNCTION_INFO_V1(ig_row_optimistic_lock);
@@ -77,6 +78,8 @@ static const char *const options[] = {"protocol", "unversioned", NULL};
 
 static void prepare(IgRuleTrigger *trigger, Relation rel);
 
+static char *check_query(const IgDeclaredTrigger *declared);
+
 const IgRuleDefinition ig_optimistic_lock_definition = {
 	.kind = IG_ROW_OPTIMISTIC_LOCK,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE),
@@ -85,6 +88,7 @@ const IgRuleDefinition ig_optimistic_lock_definition = {
 	.max_columns = -1,
 	.prepare = prepare,
 	.check = prepare,
+	.violations = check_query,
 };
 
 static Version version_of(const VersionRule *rule, TupleTableSlot *slot);
@@ -101,13 +105,11 @@ static inline bool is_uncounted(const VersionRule *rule, const TriggerData *td);
 static HeapTuple with_version(const VersionRule *rule, const TriggerData *td, Version wanted);
 static Datum datum_of(const VersionRule *rule, Version version);
 static char *place_of(HeapTuple tuple, TupleDesc desc, int attnum);
-static char *check_query(const IgDeclaredTrigger *declared);
 static void check_version_column(IgDeclaration *d, Form_pg_attribute attr);
 
 void
 ig_optimistic_lock_init(void)
 {
-	ig_rule_check(IG_ROW_OPTIMISTIC_LOCK, check_query);
 	ig_version_predicate_init();
 }
 

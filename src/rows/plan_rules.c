@@ -30,6 +30,7 @@
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
 #include "rows/running.h"
+#include "rows/trigger.h"
 
 static planner_hook_type prev_planner = NULL;
 
@@ -170,21 +171,4 @@ visit_query(Query *top, Query *query, List **marks)
 	}
 	table_close(rel, NoLock);
 	return tag_is_delete;
-}
-
-/* As the executor asks it. */
-bool
-ig_trigger_fires_here(const Trigger *trigger)
-{
-	switch (trigger->tgenabled)
-	{
-		case TRIGGER_DISABLED:
-			return false;
-		case TRIGGER_FIRES_ON_ORIGIN:
-			return SessionReplicationRole != SESSION_REPLICATION_ROLE_REPLICA;
-		case TRIGGER_FIRES_ON_REPLICA:
-			return SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA;
-		default:
-			return true;
-	}
 }

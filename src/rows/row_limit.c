@@ -45,6 +45,7 @@
 #include "rows/rule_trigger.h"
 #include "rows/running.h"
 #include "rows/soft_delete.h"
+#include "rows/trigger.h"
 
 PG_FUNCTION_INFO_V1(ig_row_row_limit);
 PG_FUNCTION_INFO_V1(ig_sql_row_limit_passed);
@@ -257,7 +258,7 @@ read_limit(LimitData *limit, const char *max, const char *commands, Oid relid)
 					(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 					 errmsg("invalid value for option \"%s\" of function invariant_guard.%s() in table \"%s\": \"%s\"",
 							"commands", "row_limit", ig_row_relation_text(relid), commands),
-					 errdetail("It must be a list of %s.", ig_row_words(command_words))));
+					 errdetail("It must be a list of %s.", ig_text_words(command_words))));
 		limit->commands |= command_bits[i];
 	}
 }
@@ -583,14 +584,14 @@ commands_argument(FunctionCallInfo fcinfo, int arg, uint32 *bits)
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("invalid value for commands: \"%s\"",
 							word ? ig_text_name(word) : "null"),
-					 errdetail("The values are %s.", ig_row_words(command_words))));
+					 errdetail("The values are %s.", ig_text_words(command_words))));
 		*bits |= command_bits[i];
 	}
 	if (*bits == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("commands must name one command or more"),
-				 errdetail("The values are %s.", ig_row_words(command_words))));
+				 errdetail("The values are %s.", ig_text_words(command_words))));
 
 	initStringInfo(&words);
 	for (int i = 0; command_words[i] != NULL; i++)

@@ -9,7 +9,6 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_constraint.h"
-#include "lib/stringinfo.h"
 #include "utils/syscache.h"
 
 #include "model/row_rule_kind.h"
@@ -19,8 +18,6 @@
 #include "rows/running.h"
 #include "rows/soft_delete.h"
 
-static IgRuleCheck checks[IG_ROW_RULE_KINDS];
-
 void
 ig_rows_init(void)
 {
@@ -29,59 +26,13 @@ ig_rows_init(void)
 	ig_plan_rules_install();
 	ig_move_init();
 	ig_after_ddl_init();
-	ig_append_only_init();
 	ig_running_install();
 	ig_optimistic_lock_init();
 	ig_relative_only_init();
 	ig_on_no_match_init();
-	ig_audit_columns_init();
 	ig_commit_assertion_init();
 	ig_row_limit_init();
 	ig_soft_delete_init();
-	ig_unique_active_init();
-	ig_snapshot_columns_init();
-}
-
-char *
-ig_row_words(const char *const *words)
-{
-	StringInfoData buf;
-
-	initStringInfo(&buf);
-	for (int i = 0; words[i] != NULL; i++)
-		appendStringInfo(&buf, "%s%s", i == 0 ? "" : words[i + 1] == NULL ? " and " : ", ",
-						 words[i]);
-	return buf.data;
-}
-
-void
-ig_rule_check(IgRowRuleKind kind, IgRuleCheck check)
-{
-	checks[kind] = check;
-}
-
-char *
-ig_rule_check_query(const IgDeclaredTrigger *declared)
-{
-	IgRuleCheck check = checks[declared->rule->kind];
-
-	return check ? check(declared) : NULL;
-}
-
-const char *
-ig_declared_option(const IgDeclaredTrigger *declared, const char *name)
-{
-	size_t		length = strlen(name);
-	ListCell   *lc;
-
-	foreach(lc, declared->options)
-	{
-		const char *option = (const char *) lfirst(lc);
-
-		if (strncmp(option, name, length) == 0 && option[length] == '=')
-			return option + length + 1;
-	}
-	return NULL;
 }
 
 /*

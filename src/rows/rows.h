@@ -20,9 +20,6 @@ extern void ig_rows_init(void);
 extern void ig_plan_rules_install(void);
 extern void ig_after_ddl_init(void);
 
-/* 'a, b and c' of a NULL-terminated list of words. */
-extern char *ig_row_words(const char *const *words);
-
 /*
  * The hooks: rules that look at the plan.  A visitor is called for each
  * INSERT, UPDATE, DELETE and MERGE that is planned, once for each trigger of
@@ -55,24 +52,6 @@ ig_plan_visit_is_delete(const IgPlanVisit *visit)
 /* In _PG_init; one for each kind. */
 extern void ig_plan_visitor(IgRowRuleKind kind, IgPlanVisitor visitor);
 
-/* Is the trigger enabled for this session, by its session_replication_role? */
-extern bool ig_trigger_fires_here(const Trigger *trigger);
-
-/*
- * What check_rules() looks for: SQL that gives one text column, a row for each
- * violation in the table's present rows, or NULL if there is nothing to look
- * for.  Called for each trigger of the kind; all but one of a rule's triggers
- * give NULL.  The query is run as the caller, with a pinned search_path; its
- * names are qualified.
- */
-typedef char *(*IgRuleCheck) (const IgDeclaredTrigger *declared);
-
-extern void ig_rule_check(IgRowRuleKind kind, IgRuleCheck check);
-extern char *ig_rule_check_query(const IgDeclaredTrigger *declared);
-
-/* The value of an option of a declared trigger, or NULL. */
-extern const char *ig_declared_option(const IgDeclaredTrigger *declared, const char *name);
-
 /*
  * A foreign key, or any other constraint, was made.  Whoever has to guard what
  * refers to the rows of a rule does it here.
@@ -80,15 +59,11 @@ extern const char *ig_declared_option(const IgDeclaredTrigger *declared, const c
 extern void ig_foreign_key_created(Oid conoid);
 
 /* _PG_init of the rules that need more than their triggers. */
-extern void ig_append_only_init(void);
 extern void ig_optimistic_lock_init(void);
 extern void ig_soft_delete_init(void);
 extern void ig_relative_only_init(void);
 extern void ig_on_no_match_init(void);
 extern void ig_commit_assertion_init(void);
 extern void ig_row_limit_init(void);
-extern void ig_audit_columns_init(void);
-extern void ig_unique_active_init(void);
-extern void ig_snapshot_columns_init(void);
 
 #endif							/* IG_ROWS_H */

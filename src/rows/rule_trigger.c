@@ -28,33 +28,12 @@
 #include "model/when_clause.h"
 #include "platform/errcodes.h"
 #include "platform/list_setting.h"
+#include "platform/text.h"
 #include "rows/rule_trigger.h"
 #include "rows/rows.h"
 #include "rules/allowance.h"
 #include "rules/rules.h"
 
-/* By IgRowRuleKind. */
-static const IgRuleDefinition *const definitions[] = {
-	&ig_optimistic_lock_definition,
-	&ig_soft_delete_definition,
-	&ig_soft_delete_parent_definition,
-	&ig_append_only_definition,
-	&ig_immutable_columns_definition,
-	&ig_frozen_rows_definition,
-	&ig_snapshot_columns_definition,
-	&ig_unique_active_definition,
-	&ig_relative_only_definition,
-	&ig_isolation_floor_definition,
-	&ig_commit_assertion_definition,
-	&ig_row_limit_definition,
-	&ig_on_no_match_definition,
-	&ig_audit_columns_definition,
-};
-
-StaticAssertDecl(lengthof(definitions) == IG_ROW_RULE_KINDS, "each kind is defined");
-
-static IgRuleTrigger *read_declaration(const IgRuleDefinition *definition,
-									   const Trigger *tg, Relation rel);
 static void check_declaration(const Trigger *tg, const IgRuleDefinition *definition,
 							  Relation rel);
 static void add_columns(IgRuleTrigger *trigger, const Trigger *tg, Relation rel);
@@ -101,7 +80,7 @@ ig_rule_trigger_make(FunctionCallInfo fcinfo, const IgRuleDefinition *definition
 {
 	const TriggerData *td = (const TriggerData *) fcinfo->context;
 	MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-	IgRuleTrigger *trigger = read_declaration(definition, td->tg_trigger, td->tg_relation);
+	IgRuleTrigger *trigger = ig_rule_trigger_read(definition, td->tg_trigger, td->tg_relation);
 
 	if (definition->prepare)
 		definition->prepare(trigger, td->tg_relation);
@@ -110,8 +89,8 @@ ig_rule_trigger_make(FunctionCallInfo fcinfo, const IgRuleDefinition *definition
 	return trigger;
 }
 
-static IgRuleTrigger *
-read_declaration(const IgRuleDefinition *definition, const Trigger *tg, Relation rel)
+IgRuleTrigger *
+ig_rule_trigger_read(const IgRuleDefinition *definition, const Trigger *tg, Relation rel)
 {
 	IgRuleTrigger *trigger = palloc0(sizeof(IgRuleTrigger));
 
@@ -124,63 +103,6 @@ read_declaration(const IgRuleDefinition *definition, const Trigger *tg, Relation
 	check_declaration(tg, definition, rel);
 	add_columns(trigger, tg, rel);
 	return trigger;
-}
-
-/*
- * Before the first row meets it.
- */
-void
-ig_rule_trigger_check(Oid tgoid)
-{
-	const IgDeclaredTrigger *declared = ig_declared_trigger(tgoid);
-	const IgRuleDefinition *definition;
-	IgRuleTrigger *trigger;
-	Relation	rel;
-
-	if (declared == NULL || OidIsValid(declared->parent))
-		return;
-	definition = definitions[declared->rule->kind];
-
-	rel = table_open(declared->relid, AccessShareLock);
-	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-	{
-		const Trigger *tg = &rel->trigdesc->triggers[i];
-
-		if (tg->tgoid != tgoid)
-			continue;
-		trigger = read_declaration(definition, ig_trigger_copy(tg), rel);
-		if (definition->check)
-			definition->check(trigger, rel);
-		break;
-	}
-	table_close(rel, NoLock);
-}
-
-/*
- * Of what trigger functions and plan visitors look at.
- */
-Trigger *
-ig_trigger_copy(const Trigger *trigger)
-{
-	Trigger    *copy = palloc(sizeof(Trigger));
-
-	*copy = *trigger;
-	copy->tgname = pstrdup(trigger->tgname);
-	if (trigger->tgnattr > 0)
-	{
-		copy->tgattr = palloc(sizeof(int16) * trigger->tgnattr);
-		memcpy(copy->tgattr, trigger->tgattr, sizeof(int16) * trigger->tgnattr);
-	}
-	if (trigger->tgnargs > 0)
-	{
-		copy->tgargs = palloc(sizeof(char *) * trigger->tgnargs);
-		for (int i = 0; i < trigger->tgnargs; i++)
-			copy->tgargs[i] = pstrdup(trigger->tgargs[i]);
-	}
-	copy->tgqual = trigger->tgqual ? pstrdup(trigger->tgqual) : NULL;
-	copy->tgoldtable = trigger->tgoldtable ? pstrdup(trigger->tgoldtable) : NULL;
-	copy->tgnewtable = trigger->tgnewtable ? pstrdup(trigger->tgnewtable) : NULL;
-	return copy;
 }
 
 /*
@@ -352,7 +274,7 @@ ig_rule_option_word(const IgRuleTrigger *trigger, const char *name,
 			 errmsg("invalid value for option \"%s\" of function invariant_guard.%s() in table \"%s\": \"%s\"",
 					name, function_name(trigger->definition),
 					ig_row_relation_text(trigger->relid), value),
-			 errdetail("The values are %s.", ig_row_words(words))));
+			 errdetail("The values are %s.", ig_text_words(words))));
 	return otherwise;
 }
 

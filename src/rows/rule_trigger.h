@@ -64,6 +64,15 @@ typedef struct IgRuleDefinition
 	 * or the same as prepare.
 	 */
 	void		(*check) (struct IgRuleTrigger *trigger, Relation rel);
+
+	/*
+	 * What check_rules() looks for: SQL that gives one text column, a row for
+	 * each violation in the table's present rows, or NULL if there is nothing
+	 * to look for.  Called for each trigger of the kind; all but one of a rule's
+	 * triggers give NULL.  The query is run as the caller, with a pinned
+	 * search_path; its names are qualified.  May be NULL.
+	 */
+	char	   *(*violations) (const IgDeclaredTrigger *declared);
 } IgRuleDefinition;
 
 /* Each kind's own, in the file of its trigger function. */
@@ -122,17 +131,11 @@ typedef struct IgRuleTrigger
 } IgRuleTrigger;
 
 /*
- * A trigger was made: if it declares a rule, raise if it is of a kind that its
- * function is not made for, or names columns or options that are not there.
- * The table is locked as for CREATE TRIGGER.
+ * What a trigger of the relation says, without prepare; raises as
+ * ig_rule_trigger_check does.  tg stays as it is for as long as it is used.
  */
-extern void ig_rule_trigger_check(Oid tgoid);
-
-/*
- * A copy of a trigger of the relation cache, in the present memory context.  The
- * cache's own may go away with any look at a catalog, whatever lock is held.
- */
-extern Trigger *ig_trigger_copy(const Trigger *trigger);
+extern IgRuleTrigger *ig_rule_trigger_read(const IgRuleDefinition *definition,
+										   const Trigger *tg, Relation rel);
 
 extern IgRuleTrigger *ig_rule_trigger_make(FunctionCallInfo fcinfo,
 										   const IgRuleDefinition *definition);

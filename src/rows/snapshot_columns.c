@@ -86,13 +86,8 @@ const IgRuleDefinition ig_snapshot_columns_definition = {
 	.max_columns = -1,
 	.prepare = prepare,
 	.check = check,
+	.violations = check_query,
 };
-
-void
-ig_snapshot_columns_init(void)
-{
-	ig_rule_check(IG_ROW_SNAPSHOT_COLUMNS, check_query);
-}
 
 static void
 prepare(IgRuleTrigger *trigger, Relation rel)

@@ -44,6 +44,8 @@ static const char *const options[] = {"children", "deleted_rows", "keep_at_least
 static const char *const deleted_rows_words[] = {"open", "frozen", NULL};
 const char *const ig_soft_delete_children_words[] = {"restrict", "soft_cascade", "independent", NULL};
 
+static char *orphans_of_declared(const IgDeclaredTrigger *declared);
+
 const IgRuleDefinition ig_soft_delete_definition = {
 	.kind = IG_ROW_SOFT_DELETE,
 	.fires = IG_BEFORE_ROW(IG_FIRES_UPDATE | IG_FIRES_DELETE) |
@@ -54,6 +56,7 @@ const IgRuleDefinition ig_soft_delete_definition = {
 	.max_columns = 2,
 	.prepare = prepare,
 	.check = check,
+	.violations = orphans_of_declared,
 };
 
 typedef struct SoftDeleteTrigger
@@ -94,7 +97,6 @@ static bool has_operation(const SoftDeleteTrigger *state, const TriggerData *td)
 static Oid	declaring_table(Oid relid);
 static bool is_restored_by_us(const IgRuleTrigger *trigger, const TriggerData *td);
 static bool is_changed(const IgRuleTrigger *trigger, const TriggerData *td);
-static char *orphans_of_declared(const IgDeclaredTrigger *declared);
 
 void
 ig_soft_delete_init(void)
@@ -102,7 +104,6 @@ ig_soft_delete_init(void)
 	ig_soft_delete_plan_init();
 	ig_soft_delete_exec_init();
 	ig_soft_delete_deferred_init();
-	ig_rule_check(IG_ROW_SOFT_DELETE, orphans_of_declared);
 }
 
 /*

@@ -35,6 +35,7 @@
 #include "platform/errcodes.h"
 #include "platform/owned.h"
 #include "rows/soft_delete.h"
+#include "rows/trigger.h"
 
 PG_FUNCTION_INFO_V1(ig_sql_purge);
 

@@ -17,6 +17,7 @@
 
 #include "model/when_clause.h"
 #include "rows/soft_delete.h"
+#include "rows/trigger.h"
 
 static void read_columns(Relation rel, const Trigger *trigger, IgSoftDelete *rule);
 static void read_arguments(const Trigger *trigger, IgSoftDelete *rule);

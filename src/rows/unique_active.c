@@ -80,13 +80,8 @@ const IgRuleDefinition ig_unique_active_definition = {
 	.options = option_names,
 	.min_columns = 0,
 	.max_columns = 0,
+	.violations = check_query,
 };
-
-void
-ig_unique_active_init(void)
-{
-	ig_rule_check(IG_ROW_UNIQUE_ACTIVE, check_query);
-}
 
 /*
  * invariant_guard.unique_active(), a trigger function.

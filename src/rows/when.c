@@ -25,6 +25,7 @@
 #include "platform/compat.h"
 #include "rows/anchor.h"
 #include "rows/rows.h"
+#include "rows/trigger.h"
 #include "rows/when.h"
 
 /*
