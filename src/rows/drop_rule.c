@@ -269,6 +269,7 @@ judge(const IgDeclaredRule *rule, List *triggers, List *others)
 		IgFinding  *finding = (IgFinding *) lfirst(lc);
 
 		finding->hint = NULL;
+		finding->allowances = NIL;
 		ig_allowance_hint(finding, allow.data, whole->sql);
 	}
 	ig_decide(&findings);
