@@ -84,6 +84,7 @@ OBJS = \
 	src/gate/change_truncate.o \
 	src/gate/check_ddl.o \
 	src/gate/decide.o \
+	src/gate/hints.o \
 	src/gate/dependency.o \
 	src/gate/discipline.o \
 	src/gate/effect.o \
@@ -226,7 +227,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
 REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule column_usage retire \
-	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit rows_reversal rows_retention rows_seal rows_seal_owner rows_soft_delete rows_soft_delete_tree rows_soft_delete_kept rows_immutable_columns rows_frozen_rows rows_snapshot_columns rows_audit_columns rows_unique_active rows_last_word rows_attach rows_roles rows_loopholes rows_when rows_kept_plans
+	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit rows_reversal rows_retention rows_seal rows_seal_owner rows_soft_delete rows_soft_delete_tree rows_soft_delete_kept rows_immutable_columns rows_frozen_rows rows_snapshot_columns rows_audit_columns rows_unique_active rows_last_word rows_attach rows_roles rows_loopholes rows_when rows_kept_plans hints
 REGRESS_OPTS =
 
 ISOLATION = allowance filled_meanwhile label_change refusal_before_lock name_swap declared_no_wait optimistic_lock_race optimistic_lock_expect relative_only_race commit_assertion_race commit_assertion_order kept_plans_ddl append_only_reversal append_only_seal append_only_attach soft_delete_children soft_delete_early soft_delete_twice append_only_retention frozen_rows_waits immutable_columns_race unique_active_race retire_and_drop

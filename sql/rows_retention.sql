@@ -19,7 +19,7 @@ SELECT invariant_guard.add_append_only('t', keep => '1 year', created => 'create
 SELECT invariant_guard.add_append_only('t', keep => '0', created => 'created');
 SELECT invariant_guard.add_append_only('t', keep => '1 year -1 day', created => 'created');
 SELECT invariant_guard.add_append_only('t', keep => '5000 years', created => 'created');
-INSERT INTO t SELECT i, now() - interval '1 year' - i * interval '1 day' FROM generate_series(1, 10) i;
+INSERT INTO t SELECT i, now() - interval '1 year 2 days' - i * interval '1 day' FROM generate_series(1, 10) i;
 INSERT INTO t SELECT i, now() - interval '1 year' + i * interval '1 day' FROM generate_series(11, 20) i;
 SET intervalstyle = sql_standard;
 SELECT invariant_guard.add_append_only('t', keep => '1-0', created => 'created');

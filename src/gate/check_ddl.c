@@ -29,6 +29,7 @@
 #include "utils/resowner.h"
 
 #include "gate/decide.h"
+#include "gate/hints.h"
 #include "gate/lock_plan.h"
 #include "gate/script.h"
 #include "gate/script_source.h"
@@ -67,7 +68,8 @@ static Checker *checker = NULL;
 
 static IgScriptRow *add_row(const char *level, const char *message);
 static void doubt(const char *object, int because, const char *detail);
-static bool add_finding(const IgStatement *stmt, IgFinding *finding);
+static bool add_finding(const IgStatement *stmt, IgFinding *finding, IgHints *hints);
+static void add_hints(int first, IgHints *hints);
 static const char *lock_of(const IgStatement *stmt, const IgFinding *finding);
 static bool changes_rows(const Node *node);
 static Node *analyzed(Node *node);
@@ -250,9 +252,12 @@ lock_of(const IgStatement *stmt, const IgFinding *finding)
 	return GetLockmodeName(DEFAULT_LOCKMETHOD, mode);
 }
 
-/* A row for it; true if the gate would refuse the statement for it. */
+/*
+ * A row for it, which has no hint yet; true if the gate would refuse the
+ * statement for it.
+ */
 static bool
-add_finding(const IgStatement *stmt, IgFinding *finding)
+add_finding(const IgStatement *stmt, IgFinding *finding, IgHints *hints)
 {
 	const IgChange *change = finding->change;
 	IgLevel		level = ig_rule_effective_level(finding->rule, finding->level,
@@ -260,17 +265,24 @@ add_finding(const IgStatement *stmt, IgFinding *finding)
 	char	   *object;
 	IgScriptRow *row;
 
-	if (level == IG_LEVEL_OFF || ig_decide_allowance(finding) >= 0)
+	if (level == IG_LEVEL_OFF)
 		return false;
+	if (ig_decide_allowance(finding) >= 0)
+	{
+		hints->allowed = lappend(hints->allowed, finding);
+		return false;
+	}
+	if (level == IG_LEVEL_ERROR)
+		hints->refused = lappend(hints->refused, finding);
 
 	row = add_row(ig_level_name(level), finding->message);
+	row->finding = finding;
 	object = ig_decide_object(finding);
 	row->rule = finding->rule->name;
 	row->code = kept(unpack_sql_state(finding->rule->sqlstate));
 	row->object = object[0] ? kept(object) : NULL;
 	row->lock = lock_of(stmt, finding);
 	row->detail = kept(finding->detail);
-	row->hint = kept(finding->hint);
 
 	/* alone in its transaction only a statement of several parts may mend itself */
 	if (finding->rule->acquitted != NULL &&
@@ -311,6 +323,8 @@ judge(void)
 	Node	   *node = analyzed(unconstify(Node *, checker->node));
 	IgStatement stmt = {0};
 	IgFindings	findings = {NIL};
+	IgHints		hints = {NIL};
+	int			first = list_length(checker->rows);
 	bool		refused = false;
 	ListCell   *lc;
 
@@ -333,7 +347,7 @@ judge(void)
 	ig_script_changes_label(&stmt);
 	ig_statement_findings(&stmt, &findings);
 	foreach(lc, findings.list)
-		refused |= add_finding(&stmt, (IgFinding *) lfirst(lc));
+		refused |= add_finding(&stmt, (IgFinding *) lfirst(lc), &hints);
 
 	findings.list = NIL;
 	if (ig_statement_is_watched(node))
@@ -342,8 +356,28 @@ judge(void)
 		doubt(NULL, 0,
 			  "It changes rows while the transaction holds strong locks; how many is known when it runs.");
 	foreach(lc, findings.list)
-		add_finding(&stmt, (IgFinding *) lfirst(lc));
+		add_finding(&stmt, (IgFinding *) lfirst(lc), &hints);
+	add_hints(first, &hints);
 	ig_script_rows_note(checker->rows, node);
+}
+
+/*
+ * Each row stands for itself, so that what is allowed is told in each.
+ */
+static void
+add_hints(int first, IgHints *hints)
+{
+	ig_hints_begin(hints);
+	for (int i = first; i < list_length(checker->rows); i++)
+	{
+		IgScriptRow *row = (IgScriptRow *) list_nth(checker->rows, i);
+
+		if (row->finding == NULL)
+			continue;
+		row->hint = kept(list_member_ptr(hints->refused, row->finding) ?
+						 ig_hints_of(hints, row->finding, false) : row->finding->hint);
+		row->finding = NULL;
+	}
 }
 
 /* By the commands that rule lock-held-while is about. */

@@ -21,6 +21,7 @@
 #include "access/parallel.h"
 
 #include "gate/decide.h"
+#include "gate/hints.h"
 #include "gate/pending.h"
 #include "gate/record.h"
 #include "gate/transaction.h"
@@ -42,8 +43,9 @@ static bool is_allowance_for(const IgAllowItem *item, const IgRule *rule);
 static bool allowance_matches(const IgAllowItem *item, const IgFinding *finding);
 static IgLevel level_in_force(const IgFinding *finding);
 static IgOutcome outcome_of(IgLevel level, IgMode mode);
-static bool is_hint_given(const IgFinding *first, List *others, const IgFinding *finding);
-static void report(int elevel, const IgFinding *finding, List *others);
+static void append_hints(StringInfo buf, const IgFinding *finding, List *others, IgHints *hints);
+static void append_hint(StringInfo buf, List **given, const char *rule, const char *hint);
+static void report(int elevel, const IgFinding *finding, List *others, IgHints *hints);
 
 void
 ig_decide_init(void)
@@ -129,6 +131,7 @@ ig_decide(IgFindings *findings)
 {
 	IgMode		mode = ig_effective_mode();
 	IgRecord	record = {{0}};
+	IgHints		hints = {NIL};
 	List	   *refused = NIL;
 	List	   *waiting = NIL;	/* a later statement may put it right */
 	ListCell   *lc;
@@ -140,6 +143,7 @@ ig_decide(IgFindings *findings)
 	{
 		IgFinding  *finding = (IgFinding *) lfirst(lc);
 		IgLevel		level = level_in_force(finding);
+		IgHints		alone = {list_make1(finding)};
 		IgOutcome	outcome;
 		int			allowance;
 
@@ -151,6 +155,7 @@ ig_decide(IgFindings *findings)
 		if (allowance >= 0)
 		{
 			ig_transaction_note_allowance(allowance);
+			hints.allowed = lappend(hints.allowed, finding);
 			outcome = IG_ALLOWED;
 		}
 		else if (ig_pending_waits(finding, findings->may_wait))
@@ -163,9 +168,9 @@ ig_decide(IgFindings *findings)
 		if (outcome == IG_REFUSED)
 			refused = lappend(refused, finding);
 		else if (outcome == IG_WARNED)
-			report(WARNING_CLIENT_ONLY, finding, NIL);
+			report(WARNING_CLIENT_ONLY, finding, NIL, &alone);
 		else if (outcome == IG_NOTICED)
-			report(NOTICE, finding, NIL);
+			report(NOTICE, finding, NIL, &alone);
 	}
 
 	/* what is refused anyway is told as a whole, at once */
@@ -180,7 +185,8 @@ ig_decide(IgFindings *findings)
 		}
 		refused = list_concat(refused, waiting);
 		ig_record_end(&record);
-		report(ERROR, linitial(refused), list_copy_tail(refused, 1));
+		hints.refused = refused;
+		report(ERROR, linitial(refused), list_copy_tail(refused, 1), &hints);
 	}
 
 	ig_record_end(&record);
@@ -366,25 +372,48 @@ ig_decide_changed_meanwhile(const char *name)
 }
 
 /*
- * Has a finding before this one of the same statement the same cure?
+ * The hints of all that are shown.
  */
-static bool
-is_hint_given(const IgFinding *first, List *others, const IgFinding *finding)
+static void
+append_hints(StringInfo buf, const IgFinding *finding, List *others, IgHints *hints)
 {
+	List	   *given = NIL;
 	ListCell   *lc;
 
-	if (first->hint && strcmp(first->hint, finding->hint) == 0)
-		return true;
+	ig_hints_begin(hints);
+	append_hint(buf, &given, others ? finding->rule->name : NULL,
+				ig_hints_of(hints, finding, others != NIL));
 	foreach(lc, others)
 	{
 		const IgFinding *other = (const IgFinding *) lfirst(lc);
 
-		if (other == finding)
-			break;
-		if (other->hint && strcmp(other->hint, finding->hint) == 0)
-			return true;
+		if (foreach_current_index(lc) == MAX_OTHERS)
+			return;
+		append_hint(buf, &given, other->rule->name, ig_hints_of(hints, other, true));
 	}
-	return false;
+	if (others != NIL)
+		append_hint(buf, &given, NULL, ig_hints_end(hints));
+}
+
+/* Unless another finding has the same one. */
+static void
+append_hint(StringInfo buf, List **given, const char *rule, const char *hint)
+{
+	ListCell   *lc;
+
+	if (hint == NULL)
+		return;
+	foreach(lc, *given)
+	{
+		if (strcmp((const char *) lfirst(lc), hint) == 0)
+			return;
+	}
+	*given = lappend(*given, unconstify(char *, hint));
+	if (buf->len > 0)
+		appendStringInfoChar(buf, '\n');
+	if (rule != NULL)
+		appendStringInfo(buf, "-- %s:\n", rule);
+	appendStringInfoString(buf, hint);
 }
 
 /*
@@ -395,7 +424,7 @@ is_hint_given(const IgFinding *first, List *others, const IgFinding *finding)
  * more than that.
  */
 static void
-report(int elevel, const IgFinding *finding, List *others)
+report(int elevel, const IgFinding *finding, List *others, IgHints *hints)
 {
 	StringInfoData message;
 	StringInfoData detail;
@@ -413,11 +442,7 @@ report(int elevel, const IgFinding *finding, List *others)
 
 	if (finding->detail)
 		appendStringInfoString(&detail, finding->detail);
-	if (finding->hint && others != NIL)
-		appendStringInfo(&hint, "-- %s:\n", finding->rule->name);
-	if (finding->hint)
-		appendStringInfoString(&hint, finding->hint);
-
+	append_hints(&hint, finding, others, hints);
 	foreach(lc, others)
 	{
 		const IgFinding *other = (const IgFinding *) lfirst(lc);
@@ -433,9 +458,6 @@ report(int elevel, const IgFinding *finding, List *others)
 						 other->rule->name,
 						 other->detail ? " " : "",
 						 other->detail ? other->detail : "");
-		if (other->hint && !is_hint_given(finding, others, other))
-			appendStringInfo(&hint, "%s-- %s:\n%s", hint.len > 0 ? "\n" : "",
-							 other->rule->name, other->hint);
 	}
 
 	if (full && detail.len > 0)

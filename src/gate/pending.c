@@ -37,6 +37,23 @@ copied(const char *string)
 	return string ? pstrdup(string) : NULL;
 }
 
+static List *
+copied_places(List *places)
+{
+	List	   *copies = NIL;
+	ListCell   *lc;
+
+	foreach(lc, places)
+	{
+		IgAllowancePlace *copy = palloc(sizeof(IgAllowancePlace));
+
+		*copy = *(const IgAllowancePlace *) lfirst(lc);
+		copy->items = pstrdup(copy->items);
+		copies = lappend(copies, copy);
+	}
+	return copies;
+}
+
 bool
 ig_pending_waits(IgFinding *finding, bool more_follows)
 {
@@ -81,6 +98,7 @@ ig_pending_add(const IgFinding *finding, const char *statement)
 	copy->message = copied(finding->message);
 	copy->detail = copied(finding->detail);
 	copy->hint = copied(finding->hint);
+	copy->allowances = copied_places(finding->allowances);
 	if (statement != NULL)
 		ig_finding_detail(copy, "The statement was: %s", statement);
 

@@ -216,6 +216,7 @@ typedef struct IgScriptRow
 	const char *message;
 	const char *detail;
 	const char *hint;
+	const IgFinding *finding;	/* while its statement is judged */
 	/* a finding that a later statement of the transaction may put right */
 	bool		waits;
 	IgLoss		loss;

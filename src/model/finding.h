@@ -16,6 +16,19 @@
 
 struct IgRule;
 
+/*
+ * Where a hint tells what to allow: the bytes of its text that say so.
+ */
+typedef struct IgAllowancePlace
+{
+	int			begin;
+	int			end;
+	char	   *items;			/* as the setting has them */
+	bool		in_comment;		/* both settings, for the statement as it is;
+								 * else the value, for the SQL behind it */
+	bool		in_transaction;
+} IgAllowancePlace;
+
 typedef struct IgFinding
 {
 	const struct IgRule *rule;
@@ -29,6 +42,7 @@ typedef struct IgFinding
 	char	   *message;		/* without the rule's name, which is added */
 	char	   *detail;
 	char	   *hint;			/* SQL; what is no SQL is a "--" comment */
+	List	   *allowances;		/* of IgAllowancePlace, in the hint's order */
 	void	   *note;			/* of its rule, until the transaction's end */
 } IgFinding;
 

@@ -312,6 +312,7 @@ judge(const IgDeclaredRule *rule, const char *instance, List *triggers, List *ot
 		IgFinding  *finding = (IgFinding *) lfirst(lc);
 
 		finding->hint = NULL;
+		finding->allowances = NIL;
 		ig_allowance_hint(finding, allow.data, whole->sql);
 	}
 	ig_decide(&findings);

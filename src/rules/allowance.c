@@ -25,9 +25,12 @@
 /* How many victims a hint allows. */
 #define MAX_ALLOWED	20
 
+static void add_place(IgFinding *finding, const char *told, int behind, const char *items,
+					  bool in_comment, bool in_transaction);
 static bool collect_drop(StringInfo items, const IgFinding *finding, const IgChange *change);
 static bool is_to_retire(const IgFinding *finding, const IgChange *change);
 static bool is_free_to_go(const IgRelation *rel, AttrNumber attnum);
+static void set_allow(IgFinding *finding, const char *items, bool in_transaction);
 static void append_named(StringInfo items, const IgChange *change);
 static void append_victim(StringInfo items, const IgVictim *victim);
 static void append_relation(StringInfo items, const IgRelation *rel);
@@ -76,14 +79,59 @@ with_common(const IgFinding *finding, const char *items)
 	return items[0] == '\0' ? common : psprintf("%s, %s", items, common);
 }
 
+/*
+ * The hint ends with what tells the items, and some bytes behind that.
+ */
+static void
+add_place(IgFinding *finding, const char *told, int behind, const char *items,
+		  bool in_comment, bool in_transaction)
+{
+	IgAllowancePlace *place = palloc(sizeof(IgAllowancePlace));
+
+	place->end = strlen(finding->hint) - behind;
+	place->begin = place->end - strlen(told);
+	place->items = pstrdup(items);
+	place->in_comment = in_comment;
+	place->in_transaction = in_transaction;
+	finding->allowances = lappend(finding->allowances, place);
+}
+
+char *
+ig_allowance_settings(const char *items, bool in_transaction)
+{
+	const char *set = in_transaction ? "SET LOCAL" : "SET";
+
+	return psprintf("%s invariant_guard.reason = '...'; %s invariant_guard.allow = %s;",
+					set, set, ig_text_name(quote_literal_cstr(items)));
+}
+
+void
+ig_allowance_comment(IgFinding *finding, const char *prose, const char *items,
+					 bool in_transaction)
+{
+	char	   *settings = ig_allowance_settings(items, in_transaction);
+
+	ig_finding_hint(finding, "-- %s: %s", prose, settings);
+	add_place(finding, settings, 0, items, true, in_transaction);
+}
+
+/* The setting alone, as a line of the hint. */
+static void
+set_allow(IgFinding *finding, const char *items, bool in_transaction)
+{
+	char	   *value = quote_literal_cstr(items);
+
+	ig_finding_hint(finding, "%s invariant_guard.allow = %s;",
+					in_transaction ? "SET LOCAL" : "SET", value);
+	add_place(finding, value, strlen(";"), items, false, in_transaction);
+}
+
 void
 ig_allowance_hint(IgFinding *finding, const char *items, const char *sql)
 {
-	items = with_common(finding, items);
 	ig_finding_hint(finding, "BEGIN;");
 	ig_finding_hint(finding, "SET LOCAL invariant_guard.reason = '...';");
-	ig_finding_hint(finding, "SET LOCAL invariant_guard.allow = %s;",
-					quote_literal_cstr(items));
+	set_allow(finding, with_common(finding, items), true);
 	ig_finding_hint(finding, "%s;", sql);
 	ig_finding_hint(finding, "COMMIT;");
 }
@@ -91,10 +139,8 @@ ig_allowance_hint(IgFinding *finding, const char *items, const char *sql)
 void
 ig_allowance_hint_session(IgFinding *finding, const char *items, const char *sql)
 {
-	items = with_common(finding, items);
 	ig_finding_hint(finding, "SET invariant_guard.reason = '...';");
-	ig_finding_hint(finding, "SET invariant_guard.allow = %s;",
-					quote_literal_cstr(items));
+	set_allow(finding, with_common(finding, items), false);
 	ig_finding_hint(finding, "%s;", sql);
 	ig_finding_hint(finding, "RESET invariant_guard.allow;");
 	ig_finding_hint(finding, "RESET invariant_guard.reason;");
@@ -185,10 +231,7 @@ ig_allowance_hint_at_once(IgFinding *finding, const IgChange *change, const char
 	if (change->kind == IG_DROP_COLUMN && change->impact.names != NIL)
 		ig_finding_hint(finding,
 						"-- build a replacement of each index first, with CREATE INDEX CONCURRENTLY");
-	/* no line break in a name may end the comment */
-	ig_finding_hint(finding,
-					"-- %s: SET LOCAL invariant_guard.reason = '...'; SET LOCAL invariant_guard.allow = %s;",
-					prose, ig_text_name(quote_literal_cstr(with_common(finding, items.data))));
+	ig_allowance_comment(finding, prose, with_common(finding, items.data), true);
 }
 
 /*

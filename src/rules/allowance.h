@@ -25,6 +25,16 @@ extern void ig_allowance_append(StringInfo items, const char *rule, const char *
 /* The same for the finding's own rule and object. */
 extern void ig_allowance_append_own(StringInfo items, const IgFinding *finding);
 
+/*
+ * Both settings with these allowances, for a comment: no line break in a name
+ * ends it.
+ */
+extern char *ig_allowance_settings(const char *items, bool in_transaction);
+
+/* The same as a line of the hint, after a few words about when. */
+extern void ig_allowance_comment(IgFinding *finding, const char *prose,
+								 const char *items, bool in_transaction);
+
 /* The statement, without ";", with these allowances in one transaction. */
 extern void ig_allowance_hint(IgFinding *finding, const char *items, const char *sql);
 

@@ -20,6 +20,7 @@
 #include "utils/syscache.h"
 
 #include "platform/inherit.h"
+#include "rules/allowance.h"
 #include "rules/cure.h"
 #include "rules/rules.h"
 
@@ -335,7 +336,6 @@ void
 ig_cure_allow(IgFinding *finding, const char *prose, bool in_transaction)
 {
 	StringInfoData object;
-	const char *set = in_transaction ? "SET LOCAL" : "SET";
 
 	initStringInfo(&object);
 	append_part(&object, finding->schema);
@@ -345,13 +345,9 @@ ig_cure_allow(IgFinding *finding, const char *prose, bool in_transaction)
 	else
 		append_part(&object, finding->object);
 
-	ig_finding_hint(finding,
-					"-- %s: %s invariant_guard.reason = '...'; "
-					"%s invariant_guard.allow = %s;",
-					prose, set, set,
-					quote_literal_cstr(object.len == 0 ? finding->rule->name :
-									   psprintf("%s(%s)", finding->rule->name,
-												object.data)));
+	ig_allowance_comment(finding, prose, object.len == 0 ? finding->rule->name :
+						 psprintf("%s(%s)", finding->rule->name, object.data),
+						 in_transaction);
 }
 
 static void

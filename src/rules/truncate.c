@@ -65,6 +65,7 @@ static void
 hint(IgFinding *finding, const IgChange *change)
 {
 	bool		among_others = list_length(change->together) > 1;
+	StringInfoData items;
 	ListCell   *lc;
 
 	if (among_others)
@@ -72,8 +73,15 @@ hint(IgFinding *finding, const IgChange *change)
 						"-- in batches, each again and again until no row is left, referencing tables first:");
 	foreach(lc, change->together)
 		hint_delete(finding, (const IgRelation *) lfirst(lc), among_others);
-	if (ig_history_rule(change->rel->relid) == NULL)
-		ig_cure_allow(finding, "or, if TRUNCATE is what is meant", true);
+	if (ig_history_rule(change->rel->relid) != NULL)
+		return;
+
+	initStringInfo(&items);
+	ig_allowance_append_own(&items, finding);
+	/* whose trigger has a say of its own */
+	if (is_soft_deleted(change->rel->relid))
+		ig_allowance_append(&items, "soft-delete", change->rel->schema, change->rel->name, NULL);
+	ig_allowance_comment(finding, "or, if TRUNCATE is what is meant", items.data, true);
 }
 
 /*

@@ -166,8 +166,8 @@ ig_begin()
 	ig_work=$(mktemp -d /tmp/invariant_guard.XXXXXX)
 	if ig_is_root; then chown postgres: "$ig_work"; fi
 	for var in $(compgen -e | grep '^PG' | grep -v '^PG_CONFIG$'); do unset "$var"; done
-	export LC_ALL=C.UTF-8
-	unset LANGUAGE
+	export LC_ALL=C.UTF-8 TZ=UTC
+	unset LANGUAGE TMPDIR
 	unset MAKEFLAGS MFLAGS MAKELEVEL
 	umask 022
 	cd "$ig_work" || exit 1

@@ -17,7 +17,7 @@ my $top = dirname(__FILE__) . '/../..';
 my @tests = grep { !$skip{$_} } split ' ', $ENV{IG_REGRESS} // '';
 plan skip_all => 'IG_REGRESS names no test' if !@tests;
 
-my $node = start_node('without_preload', "autovacuum = off\nmax_prepared_transactions = 5\n");
+my $node = start_node('without_preload', "max_prepared_transactions = 5\n");
 $node->safe_psql('postgres', 'CREATE DATABASE contrib_regression TEMPLATE template0');
 $node->safe_psql('postgres', qq{ALTER DATABASE contrib_regression SET $_})
   for ("lc_messages TO 'C'", "timezone_abbreviations TO 'Default'", "bytea_output TO 'hex'");

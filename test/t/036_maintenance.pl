@@ -62,7 +62,8 @@ ok( $node->poll_query_until('shop', q{SELECT count(*) = 3 FROM pg_stat_user_tabl
 my $log = slurp_file($node->logfile);
 like($log, qr/automatic (?:aggressive )?vacuum to prevent wraparound of table "shop.public.payments"/,
 	'one of them was against wraparound');
-unlike($log, qr/\(rule |ERROR/, 'nothing was judged or failed');
+# who wants the table's lock has the server cancel it
+unlike($log, qr/\(rule |ERROR:  (?!canceling autovacuum task)/, 'nothing was judged or failed');
 
 # ---- by hand, and by the programs
 passes($node, 'shop', $_, $_)

@@ -200,6 +200,8 @@ for my $db (qw(preloaded plain))
 		AND pid <> pg_backend_pid()};
 	my $after = "DROP TABLE payments; ALTER TABLE payments ADD COLUMN after_%s int; SHOW lock_timeout; SHOW statement_timeout;";
 
+	# longer than it takes to end it
+	$node->safe_psql($db, "ALTER DATABASE $db SET invariant_guard.ddl_lock_timeout = '10min'");
 	$in .= "BEGIN; SELECT count(*) FROM payments; SELECT 'holds';\n";
 	$holder->pump until $out =~ /holds/;
 
@@ -207,8 +209,8 @@ for my $db (qw(preloaded plain))
 	for my $timeout ('statement_timeout', 'lock_timeout')
 	{
 		my ($stdout, $stderr);
-		$node->psql($db, "\\set VERBOSITY verbose\nSET $timeout = '200ms'; ALTER TABLE payments ADD COLUMN waits int;"
-				. "RESET $timeout; BEGIN; CREATE TABLE t_$timeout (a int); DROP TABLE payments; ROLLBACK;"
+		$node->psql($db, "\\set VERBOSITY verbose\nBEGIN; SET LOCAL $timeout = '200ms'; ALTER TABLE payments ADD COLUMN waits int;"
+				. "ROLLBACK; BEGIN; CREATE TABLE t_$timeout (a int); DROP TABLE payments; ROLLBACK;"
 				. 'SELECT 1 AS one; SHOW lock_timeout;',
 			stdout => \$stdout, stderr => \$stderr, on_error_stop => 0);
 		like($stderr, $timeout eq 'lock_timeout' ? qr/ERROR:  55P03/ : qr/ERROR:  57014/, "$db: $timeout");

@@ -113,11 +113,7 @@ is(refusal($node, 'shop', "BEGIN;\nSELECT 1 / 0;\nDROP TABLE users;\nEXECUTE nos
 my $before = -s $node->logfile;
 $node->append_conf('postgresql.conf', "invariant_guard.schema_freeze = '[tomorrow,)'");
 $node->reload;
-for (1 .. 100)
-{
-	last if slurp_file($node->logfile, $before) =~ /contains errors/;
-	select(undef, undef, undef, 0.1);
-}
+$node->wait_for_log(qr/contains errors/, $before);
 like(slurp_file($node->logfile, $before), qr/invalid value for parameter "invariant_guard.schema_freeze"/,
 	'shared: a bad value is not taken from the file');
 like(said($node, 'shop', 'DROP TABLE users'), qr/\(rule schema-freeze\)/, 'shared: the freeze goes on');
