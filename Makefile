@@ -146,6 +146,7 @@ OBJS = \
 	src/rows/moved.o \
 	src/rows/on_no_match.o \
 	src/rows/optimistic_lock.o \
+	src/rows/own_query.o \
 	src/rows/relative_only.o \
 	src/rows/running.o \
 	src/rows/version_check.o \

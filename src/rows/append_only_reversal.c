@@ -49,6 +49,7 @@
 #include "platform/errcodes.h"
 #include "platform/text.h"
 #include "rows/append_only.h"
+#include "rows/own_query.h"
 #include "rows/rows.h"
 
 #define RULE	"append-only-reversal"
@@ -224,8 +225,7 @@ look_up(const IgRuleTrigger *trigger, Oid which, Datum key)
 					 which == KEY ? reversal->original_sql : reversal->twin_sql,
 					 trigger->columns[KEY].typid);
 	CommandCounterIncrement();
-	if (SPI_execute_snapshot(plan, &key, NULL, GetLatestSnapshot(), InvalidSnapshot,
-							 false, false, 2) != SPI_OK_SELECT)
+	if (ig_own_plan(plan, &key, GetLatestSnapshot(), InvalidSnapshot, false, false, 2) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_snapshot failed");
 	SetUserIdAndSecContext(user, context);
 }

@@ -34,6 +34,7 @@
 #include "platform/errcodes.h"
 #include "platform/text.h"
 #include "rows/assertion_plan.h"
+#include "rows/own_query.h"
 
 struct IgAssertion
 {
@@ -218,8 +219,8 @@ ig_assertion_check(IgAssertion *assertion, Oid role, const Datum *values)
 	error_context_stack = &context;
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_snapshot(assertion->plan, (Datum *) values, NULL, GetLatestSnapshot(),
-							 InvalidSnapshot, false, false, 0) != SPI_OK_SELECT ||
+	if (ig_own_plan(assertion->plan, (Datum *) values, GetLatestSnapshot(), InvalidSnapshot,
+					false, false, 0) != SPI_OK_SELECT ||
 		SPI_processed != 1)
 		elog(ERROR, "could not check the assertion");
 	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);

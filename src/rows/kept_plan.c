@@ -22,6 +22,7 @@
 
 #include "platform/catalog.h"
 #include "rows/kept_plan.h"
+#include "rows/own_query.h"
 
 typedef struct KeptPlan
 {
@@ -57,9 +58,9 @@ ig_kept_plan_run(const char *sql, int nargs, Oid *types, Datum *values, Oid reli
 	/* an error puts the user back, by the end of the (sub)transaction */
 	plan = plan_of(sql, nargs, types);
 	CommandCounterIncrement();
-	result = SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
-								  IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
-								  InvalidSnapshot, false, false, limit);
+	result = ig_own_plan(plan, values, GetLatestSnapshot(),
+						 IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+						 InvalidSnapshot, false, false, limit);
 	SetUserIdAndSecContext(user, context);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_snapshot returned %s", SPI_result_code_string(result));

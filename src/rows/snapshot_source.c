@@ -35,6 +35,7 @@
 #include "platform/errcodes.h"
 #include "platform/inherit.h"
 #include "platform/text.h"
+#include "rows/own_query.h"
 #include "rows/snapshot_source.h"
 
 /* Plans of the backend, by the trigger; made anew when the query differs. */
@@ -350,8 +351,8 @@ ig_snapshot_read(IgRuleTrigger *trigger, const IgSnapshotSource *source, Relatio
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_plan(source->plan, args, NULL, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "SPI_execute_plan failed");
+	if (ig_own_plan(source->plan, args, InvalidSnapshot, InvalidSnapshot, true, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "SPI_execute_snapshot failed");
 	found = SPI_processed > 0;
 	for (int i = 0; found && i < source->ncolumns; i++)
 	{
