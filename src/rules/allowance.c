@@ -25,7 +25,11 @@
 /* How many victims a hint allows. */
 #define MAX_ALLOWED	20
 
+/* How many of those that have to go first it names. */
+#define MAX_SHOWN	10
+
 static bool collect_drop(StringInfo items, const IgFinding *finding, const IgChange *change);
+static void hint_dependents(IgFinding *finding, const IgChange *change);
 static bool is_to_retire(const IgFinding *finding, const IgChange *change);
 static bool is_free_to_go(const IgRelation *rel, AttrNumber attnum);
 static void append_named(StringInfo items, const IgChange *change);
@@ -142,9 +146,11 @@ ig_allowance_hint_drop(IgFinding *finding, const IgChange *change)
 
 	initStringInfo(&items);
 	if (is_to_retire(finding, change) &&
-		ig_retire_hint(finding, change, change->sql == NULL))
+		ig_retire_hint(finding, change, change->sql == NULL && change->dependents == NIL))
 	{
-		ig_allowance_hint_at_once(finding, change, change->sql == NULL ? "for this one" :
+		ig_allowance_hint_at_once(finding, change,
+								  change->sql == NULL && change->dependents == NIL ?
+								  "for this one" :
 								  "or at once, when it is certain that nothing uses it");
 		return;
 	}
@@ -179,6 +185,7 @@ ig_allowance_hint_at_once(IgFinding *finding, const IgChange *change, const char
 	if (change->sql == NULL || !collect_drop(&items, finding, change))
 	{
 		ig_cure_allow(finding, prose, true);
+		hint_dependents(finding, change);
 		return;
 	}
 
@@ -189,6 +196,26 @@ ig_allowance_hint_at_once(IgFinding *finding, const IgChange *change, const char
 	ig_finding_hint(finding,
 					"-- %s: SET LOCAL invariant_guard.reason = '...'; SET LOCAL invariant_guard.allow = %s;",
 					prose, ig_text_name(quote_literal_cstr(with_common(finding, items.data))));
+}
+
+/*
+ * What a view is to say without it, nobody can write but its author.
+ */
+static void
+hint_dependents(IgFinding *finding, const IgChange *change)
+{
+	StringInfoData buf;
+	int			count = list_length(change->dependents);
+
+	if (count == 0)
+		return;
+	initStringInfo(&buf);
+	for (int i = 0; i < Min(count, MAX_SHOWN); i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
+						 ig_text_name(((const IgVictim *) list_nth(change->dependents, i))->description));
+	if (count > MAX_SHOWN)
+		appendStringInfo(&buf, " and %d more", count - MAX_SHOWN);
+	ig_finding_hint(finding, "-- in any case these must do without it first, or go: %s", buf.data);
 }
 
 /*
