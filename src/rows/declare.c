@@ -40,6 +40,7 @@
 #include "rows/declared.h"
 #include "rows/own_query.h"
 #include "rows/rows.h"
+#include "rows/rule_retired.h"
 #include "rows/spread.h"
 
 /* How many arguments one call of changed() or uses() takes; server's limit. */
@@ -371,6 +372,7 @@ ig_declare_end(IgDeclaration *d)
 										d->quoted, quote_identifier(spec->name)));
 	}
 	CommandCounterIncrement();
+	ig_rule_check_not_retired(d);
 	ig_spread_from(d->relid);
 	return true;
 }
