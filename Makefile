@@ -156,6 +156,7 @@ OBJS = \
 	src/rows/moved.o \
 	src/rows/on_no_match.o \
 	src/rows/optimistic_lock.o \
+	src/rows/own_query.o \
 	src/rows/relative_only.o \
 	src/rows/running.o \
 	src/rows/trigger.o \
@@ -165,6 +166,7 @@ OBJS = \
 	src/rows/plan_rules.o \
 	src/rows/row_limit.o \
 	src/rows/rows.o \
+	src/rows/rule_retired.o \
 	src/rows/rule_trigger.o \
 	src/rows/seal.o \
 	src/rows/seal_closed.o \
@@ -215,6 +217,7 @@ OBJS = \
 	src/report/ledger_view.o \
 	src/report/predict.o \
 	src/report/protect.o \
+	src/report/retirement_holds.o \
 	src/report/retirements.o \
 	src/report/row_rules.o \
 	src/report/rules_view.o \
@@ -226,7 +229,7 @@ DATA_built = invariant_guard--$(ig_version).sql
 
 # The tests, by name.  Regression tests expect the library to be preloaded
 # into the sessions of the test database (session_preload_libraries).
-REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule column_usage retire \
+REGRESS = gate settings labels status routes robust privileges lock_column lock_constraint lock_index compatibility proof wipe financial commit freeze guard_self net predict guards attacks discipline check_ddl row_rule column_usage retire retire_holds retire_ruled \
 	rows_append_only rows_optimistic_lock rows_relative_only rows_on_no_match rows_not_preloaded rows_declared rows_commit_assertion rows_isolation_floor rows_row_limit rows_reversal rows_retention rows_seal rows_seal_owner rows_soft_delete rows_soft_delete_tree rows_soft_delete_kept rows_immutable_columns rows_frozen_rows rows_snapshot_columns rows_audit_columns rows_unique_active rows_last_word rows_attach rows_roles rows_loopholes rows_when rows_kept_plans hints
 REGRESS_OPTS =
 

@@ -57,6 +57,13 @@ SELECT invariant_guard.retire_column('users', 'nickname', 'another', block_write
 SELECT * FROM labels;
 SELECT substring(a.label FOR 40) = substring(b.label FOR 40) AS same_time
 FROM before a, pg_seclabels b WHERE provider = 'invariant_guard' AND objname = 'users.nickname';
+-- nor does block_writes change, unless it is said
+SELECT invariant_guard.retire_column('users', 'nickname', 'a third one');
+SELECT * FROM labels;
+SELECT invariant_guard.retire_column('users', 'nickname', 'a third one', NULL);
+SELECT invariant_guard.retire_column('users', 'nickname', 'a third one', false);
+SELECT invariant_guard.retire_column('users', 'nickname', 'a third one');
+SELECT * FROM labels;
 SELECT invariant_guard.unretire_column('users', 'nickname');
 SELECT invariant_guard.unretire_column('users', 'nickname');
 SELECT invariant_guard.retire_table('users', 'all of it');
@@ -76,7 +83,6 @@ SELECT invariant_guard.unretire_column('users', 'nickname'), invariant_guard.unr
 SELECT invariant_guard.retire_column(NULL, 'nickname', 'x');
 SELECT invariant_guard.retire_column('users', NULL, 'x');
 SELECT invariant_guard.retire_column('users', 'nickname', NULL);
-SELECT invariant_guard.retire_column('users', 'nickname', 'x', NULL);
 SELECT invariant_guard.retire_column('users', 'nickname', '');
 SELECT invariant_guard.retire_column('users', 'nickname', E' \n\t ');
 SELECT invariant_guard.retire_column('users', 'no_such', 'x');

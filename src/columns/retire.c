@@ -30,6 +30,7 @@
 #include "platform/label.h"
 #include "platform/owned.h"
 #include "platform/text.h"
+#include "rows/rule_retired.h"
 
 static char *reason_argument(FunctionCallInfo fcinfo, int number);
 static AttrNumber column_argument(FunctionCallInfo fcinfo, Oid relid);
@@ -57,26 +58,23 @@ ig_retire_init(void)
 
 /*
  * invariant_guard.retire_column(rel regclass, "column" name, reason text,
- *		block_writes boolean DEFAULT false)
+ *		block_writes boolean DEFAULT NULL)
  *
- * True if that changed anything.
+ * Without block_writes that stays as it is; false for what is not retired yet.
+ * True if anything has changed.
  */
 Datum
 ig_sql_retire_column(PG_FUNCTION_ARGS)
 {
 	Oid			relid = ig_table_argument(fcinfo);
 	char	   *reason = reason_argument(fcinfo, 2);
-	bool		blocks_writes;
+	const IgRetirement *present;
+	bool		blocked;
+	bool		blocks;
 	AttrNumber	attnum;
 
 	PreventCommandIfReadOnly("invariant_guard.retire_column()");
 
-	if (PG_ARGISNULL(3))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("block_writes must not be null"),
-				 errdetail("It is true or false.")));
-	blocks_writes = PG_GETARG_BOOL(3);
 	if (PG_ARGISNULL(1))
 		(void) column_argument(fcinfo, relid);
 	ig_lock_owned_table(relid, ShareUpdateExclusiveLock);
@@ -84,7 +82,13 @@ ig_sql_retire_column(PG_FUNCTION_ARGS)
 	check_permanent(relid);
 	check_not_inherited(relid, attnum, get_attname(relid, attnum, false));
 
-	PG_RETURN_BOOL(retire(relid, attnum, column_text(relid, attnum), reason, blocks_writes));
+	present = ig_label_retirement_of(relid, attnum);
+	blocked = present != NULL && present->blocks_writes;
+	blocks = PG_ARGISNULL(3) ? blocked : PG_GETARG_BOOL(3);
+	if (blocks && !blocked)
+		ig_rule_check_block_writes(relid, attnum);
+
+	PG_RETURN_BOOL(retire(relid, attnum, column_text(relid, attnum), reason, blocks));
 }
 
 /*

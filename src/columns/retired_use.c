@@ -157,13 +157,12 @@ keep(Oid relid, bool table, Bitmapset *columns, Bitmapset *blocking)
  * the relation: so it is copied.
  */
 void
-ig_retired_use(Oid relid, const Bitmapset *read, const Bitmapset *inserted,
-			   const Bitmapset *updated, bool counts, bool by_server)
+ig_retired_use(Oid relid, const Bitmapset *read, const Bitmapset *written, bool counts,
+			   bool by_server)
 {
 	const Retired *found = retired != NULL ? retired_lookup(retired, relid) : NULL;
 	bool		tells = counts && ig_guc_retired_column_use != IG_RETIRED_USE_RECORD;
 	Retired		entry;
-	Bitmapset  *written;
 	bool		is_new;
 
 	if (found == NULL || (!tells && found->blocking == NULL) || !ig_gate_active())
@@ -172,14 +171,12 @@ ig_retired_use(Oid relid, const Bitmapset *read, const Bitmapset *inserted,
 	entry = *found;
 	entry.columns = bms_copy(found->columns);
 	entry.blocking = bms_copy(found->blocking);
-	written = bms_union(inserted, updated);
 	/* a restore in one transaction: the label of a table comes before its rows */
 	is_new = ig_relation_is_created_here(relid);
 	if (!by_server && !is_new)
 		judge_writes(&entry, written);
 	if (tells && !is_new)
 		judge_use(&entry, read, written);
-	bms_free(written);
 	bms_free(entry.columns);
 	bms_free(entry.blocking);
 }

@@ -30,7 +30,7 @@ extern bool ig_retired_look_up(Oid relid);
  * are looked at, and by_server says that no client asks for them either.
  * Raises where the statement must not run.
  */
-extern void ig_retired_use(Oid relid, const Bitmapset *read, const Bitmapset *inserted,
-						   const Bitmapset *updated, bool counts, bool by_server);
+extern void ig_retired_use(Oid relid, const Bitmapset *read, const Bitmapset *written,
+						   bool counts, bool by_server);
 
 #endif							/* IG_RETIRED_USE_H */

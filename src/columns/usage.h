@@ -49,8 +49,8 @@ typedef enum IgUseKind
 	IG_USE_WRITTEN,				/* INSERT, UPDATE, MERGE, COPY FROM; of the table
 								 * as a whole DELETE too */
 	IG_USE_WRITTEN_VIEW,
-	IG_USE_COPIED,				/* COPY TO of the whole table, as by pg_dump */
-	IG_USE_CHECKED,				/* by a foreign key, or by ALTER TABLE */
+	IG_USE_COPIED,				/* by pg_dump, or as a subscriber's first copy */
+	IG_USE_CHECKED,				/* by a foreign key, a row rule, or ALTER TABLE */
 	IG_USE_EXPLAINED,			/* EXPLAIN without ANALYZE */
 	IG_USE_IGNORED				/* by one of usage_ignore_applications */
 } IgUseKind;

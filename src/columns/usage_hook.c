@@ -13,9 +13,11 @@
  * relation, tell "all columns" from "some of them", write it down.
  *
  * What is no use of a column is recognised by what it is: the queries of
- * foreign keys by the security context that nothing else has, EXPLAIN, COPY TO
- * and ALTER TABLE by the statement that runs.  An EXPLAIN's own query cannot be
- * told from one that a function runs while it is planned, nor that matters.
+ * foreign keys by the security context that nothing else has but the triggers
+ * that they fire, our own by a mark, EXPLAIN and ALTER TABLE by the statement
+ * that runs, a dump and the first copy for a subscriber by the session.  An
+ * EXPLAIN's own query cannot be told from one that a function runs while it is
+ * planned, nor that matters.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,6 +26,7 @@
 #include "access/htup_details.h"
 #include "access/parallel.h"
 #include "access/sysattr.h"
+#include "access/tableam.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
@@ -35,6 +38,7 @@
 #include "executor/executor.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "replication/walsender.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -48,6 +52,7 @@
 #include "platform/compat.h"
 #include "platform/settings.h"
 #include "platform/shared.h"
+#include "rows/running.h"
 
 /* How a query uses a relation. */
 typedef enum UseClass
@@ -86,12 +91,11 @@ typedef struct Told
 {
 	Oid			relid;			/* hash key */
 	char		status;
-	bool		known;			/* the next five are valid */
+	bool		known;			/* the next four are valid */
 	bool		recorded;		/* uses of this relation are recorded at all */
 	bool		retired;		/* itself, or a column of it */
 	uint32		identity;
 	Bitmapset  *live;			/* columns that are not dropped */
-	Bitmapset  *stored;			/* of these, those that are not generated */
 	uint32		epoch;			/* the rest is of this one */
 	AclMode		done[CLASSES];
 	Bitmapset  *read[CLASSES];
@@ -151,6 +155,7 @@ static uint64 relation_changes = 0;
 static bool ig_CheckPerms(IG_CHECK_PERMS_ARGS);
 static void note_query(List *permissions);
 static UseClass class_of(const IgRtePermissions *perms, UseClass use);
+static bool is_copying(void);
 static void judge_retired(List *permissions, UseClass use);
 static void begin_epoch(TimestampTz now);
 static TimestampTz resolution(void);
@@ -160,11 +165,15 @@ static Told *remember(Oid relid);
 static void look_up(Told *entry);
 static void forget_uses(Told *entry);
 static bool is_all(const Bitmapset *columns, const Bitmapset *live);
+static Bitmapset *written_columns(const IgRtePermissions *perms);
 static void write_down(IgUsageRecord *record, Told *entry, const IgRtePermissions *perms,
 					   UseClass use, bool all, TimestampTz now);
 static void note_gap(List *permissions, TimestampTz now);
 static IgUsageSlotRef own_slot(IgUsageRecord *record, TimestampTz now);
 static void relation_changed(Datum arg, Oid relid);
+static void transaction_ended(XactEvent event, void *arg);
+static void subtransaction_ended(SubXactEvent event, SubTransactionId mySubid,
+								 SubTransactionId parentSubid, void *arg);
 
 void
 ig_usage_hook_install(void)
@@ -172,6 +181,8 @@ ig_usage_hook_install(void)
 	prev_CheckPerms = ExecutorCheckPerms_hook;
 	ExecutorCheckPerms_hook = ig_CheckPerms;
 	CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+	RegisterXactCallback(transaction_ended, NULL);
+	RegisterSubXactCallback(subtransaction_ended, NULL);
 }
 
 static bool
@@ -216,16 +227,12 @@ note_query(List *permissions)
 	use = epoch_class;
 	if (unlikely(ig_usage_mark != IG_MARK_NONE))
 	{
+		use = ig_usage_mark == IG_MARK_EXPLAIN ? CLASS_EXPLAINED : CLASS_CHECKED;
+		/* what our own query makes others run is their use */
 		if (ig_usage_mark == IG_MARK_OWN)
-			return;
-		if (ig_usage_mark == IG_MARK_EXPLAIN)
-			use = CLASS_EXPLAINED;
-		else if (ig_usage_mark == IG_MARK_COPY && use == CLASS_DIRECT)
-			use = CLASS_COPIED;
-		else if (ig_usage_mark == IG_MARK_ALTER)
-			use = CLASS_CHECKED;
+			ig_usage_mark = IG_MARK_NONE;
 	}
-	else if (InNoForceRLSOperation())
+	else if (InNoForceRLSOperation() && !ig_running_in_key_query())
 		use = CLASS_CHECKED;
 
 	foreach(lc, permissions)
@@ -249,11 +256,28 @@ class_of(const IgRtePermissions *perms, UseClass use)
 }
 
 /*
+ * Does the session copy tables as they are: pg_dump, or a walsender, by which a
+ * subscriber begins?  They are to have whatever there is, and need no column.
+ *
+ * pg_dump is known by what it has set for itself, since PGAPPNAME changes its
+ * name; an exporter that wants a snapshot does not go that far.  Asked on the
+ * slow way only: such a session tells each table as often as it reads it.
+ */
+static bool
+is_copying(void)
+{
+	return am_walsender ||
+		(XactReadOnly && IsolationUsesXactSnapshot() && !synchronize_seqscans &&
+		 namespace_search_path != NULL && namespace_search_path[0] == '\0');
+}
+
+/*
  * What was used is written down by now, whether it may be used or not.
  */
 static pg_noinline void
 judge_retired(List *permissions, UseClass use)
 {
+	bool		counts = use == CLASS_DIRECT && !is_copying();
 	ListCell   *lc;
 
 	if (use == CLASS_EXPLAINED || IsParallelWorker())
@@ -263,7 +287,7 @@ judge_retired(List *permissions, UseClass use)
 	{
 		const IgRtePermissions *perms = (const IgRtePermissions *) lfirst(lc);
 		const Told *entry;
-		bool		counts = use == CLASS_DIRECT;
+		Bitmapset  *written;
 
 		if (!ig_perms_is_relation(perms) ||
 			(perms->requiredPerms & (USE_READS | USE_WRITES)) == 0)
@@ -271,11 +295,10 @@ judge_retired(List *permissions, UseClass use)
 		entry = told_lookup(told, perms->relid);
 		if (entry == NULL || !entry->retired)
 			continue;
-		if (use == CLASS_COPIED)
-			counts = !is_all(perms->selectedCols, entry->live) &&
-				!is_all(perms->selectedCols, entry->stored);
-		ig_retired_use(perms->relid, perms->selectedCols, perms->insertedCols,
-					   perms->updatedCols, counts, use == CLASS_CHECKED);
+		written = written_columns(perms);
+		ig_retired_use(perms->relid, perms->selectedCols, written, counts,
+					   use == CLASS_CHECKED);
+		bms_free(written);
 	}
 }
 
@@ -367,8 +390,8 @@ tell(const IgRtePermissions *perms, UseClass use, TimestampTz now)
 		forget_uses(entry);
 
 	all = is_all(perms->selectedCols, entry->live);
-	if (use == CLASS_COPIED && !all && !is_all(perms->selectedCols, entry->stored))
-		use = CLASS_DIRECT;
+	if (use == CLASS_DIRECT && is_copying())
+		use = CLASS_COPIED;
 	write_down(record, entry, perms, use, all, now);
 }
 
@@ -417,7 +440,6 @@ look_up(Told *entry)
 	Oid			relid = entry->relid;
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Bitmapset  *live = NULL;
-	Bitmapset  *stored = NULL;
 	uint32		identity = 0;
 	uint64		changes = relation_changes;
 	bool		any = false;
@@ -446,8 +468,6 @@ look_up(Told *entry)
 		att = (Form_pg_attribute) GETSTRUCT(tuple);
 		if (!att->attisdropped)
 			live = bms_add_member(live, attnum - FirstLowInvalidHeapAttributeNumber);
-		if (!att->attisdropped && att->attgenerated == '\0')
-			stored = bms_add_member(stored, attnum - FirstLowInvalidHeapAttributeNumber);
 		ReleaseSysCache(tuple);
 	}
 	MemoryContextSwitchTo(old);
@@ -457,9 +477,7 @@ look_up(Told *entry)
 		identity = ig_usage_identity(relid);
 
 	bms_free(entry->live);
-	bms_free(entry->stored);
 	entry->live = live;
-	entry->stored = stored;
 	entry->identity = identity;
 	entry->recorded = identity != 0;
 	entry->retired = any;
@@ -495,6 +513,18 @@ is_all(const Bitmapset *columns, const Bitmapset *live)
 }
 
 /*
+ * A DELETE has columns that it writes only where a row rule marks the rows
+ * instead: that is the rule's doing, and no use.  In the present context.
+ */
+static Bitmapset *
+written_columns(const IgRtePermissions *perms)
+{
+	if ((perms->requiredPerms & (ACL_INSERT | ACL_UPDATE)) == 0)
+		return NULL;
+	return bms_union(perms->updatedCols, perms->insertedCols);
+}
+
+/*
  * What found no room counts as told too, or a full record would make every
  * query slow.
  */
@@ -502,7 +532,7 @@ static void
 write_down(IgUsageRecord *record, Told *entry, const IgRtePermissions *perms,
 		   UseClass use, bool all, TimestampTz now)
 {
-	Bitmapset  *written = bms_union(perms->updatedCols, perms->insertedCols);
+	Bitmapset  *written = written_columns(perms);
 	bool		read_all = all && use == CLASS_DIRECT;
 	IgUsageStamp stamp = {
 		.relid = entry->relid,
@@ -625,6 +655,24 @@ relation_changed(Datum arg, Oid relid)
 }
 
 /*
+ * A query of our own that failed before it began to run leaves its mark.
+ */
+static void
+transaction_ended(XactEvent event, void *arg)
+{
+	if (ig_usage_mark == IG_MARK_OWN)
+		ig_usage_mark = IG_MARK_NONE;
+}
+
+static void
+subtransaction_ended(SubXactEvent event, SubTransactionId mySubid,
+					 SubTransactionId parentSubid, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB && ig_usage_mark == IG_MARK_OWN)
+		ig_usage_mark = IG_MARK_NONE;
+}
+
+/*
  * What a utility statement says of the queries that run inside it.
  */
 IgUsageMark
@@ -637,13 +685,6 @@ ig_usage_mark_of(const Node *statement)
 	{
 		case T_AlterTableStmt:
 			return IG_MARK_ALTER;
-		case T_CopyStmt:
-			{
-				const CopyStmt *copy = (const CopyStmt *) statement;
-
-				return !copy->is_from && copy->relation != NULL ?
-					IG_MARK_COPY : ig_usage_mark;
-			}
 		case T_ExplainStmt:
 			foreach(lc, ((const ExplainStmt *) statement)->options)
 			{

@@ -15,14 +15,14 @@
 typedef enum IgUsageMark
 {
 	IG_MARK_NONE,
-	IG_MARK_OWN,				/* a query of our own: not recorded at all */
+	IG_MARK_OWN,				/* the next query is one of our own */
 	IG_MARK_EXPLAIN,			/* EXPLAIN without ANALYZE */
-	IG_MARK_COPY,				/* COPY relation TO */
 	IG_MARK_ALTER				/* ALTER TABLE, which checks what it declares */
 } IgUsageMark;
 
 /*
- * Whoever sets it sets it back, on error too (PG_FINALLY): marks are nested.
+ * Whoever sets it sets it back: marks are nested.  On error too (PG_FINALLY),
+ * but for IG_MARK_OWN, which goes with the query that it is for.
  */
 extern IgUsageMark ig_usage_mark;
 
@@ -30,9 +30,7 @@ extern IgUsageMark ig_usage_mark;
 static inline bool
 ig_usage_may_mark(const Node *statement)
 {
-	NodeTag		tag = nodeTag(statement);
-
-	return tag == T_CopyStmt || tag == T_ExplainStmt || tag == T_AlterTableStmt;
+	return IsA(statement, ExplainStmt) || IsA(statement, AlterTableStmt);
 }
 
 /* The mark to set while it runs: ig_usage_mark itself if it has none. */

@@ -486,6 +486,8 @@ ig_changes_cascade(IgStatement *stmt, List *named, List *addresses, bool cascade
 
 		if (cascade)
 			add_cascade(stmt, change, victims);
+		else
+			change->dependents = victims;
 		change->sql = NULL;
 		victims = NIL;
 	}

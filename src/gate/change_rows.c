@@ -59,7 +59,7 @@ static IgChange *loosen(const IgChange *change, const IgRowRule *rule, const cha
 						const char *why);
 static const IgRowRule *history_rule(List *declared);
 static const IgDeclaredTrigger *declared_of_kind(List *declared, IgRowRuleKind kind);
-static List *declared_below(Oid relid);
+static List *declared_below(Oid relid, bool partitions_only);
 
 /*
  * What the change would loosen, as a change of its own, or NULL.
@@ -78,9 +78,11 @@ ig_change_loosened(const IgChange *change)
 		case IG_DROP_COLUMN:
 		case IG_ALTER_COLUMN_TYPE:
 		case IG_SET_EXPRESSION:
-			declared = declared_below(change->rel->relid);
+			declared = declared_below(change->rel->relid, false);
 			break;
 		case IG_DROP_TABLE:
+			declared = declared_below(change->rel->relid, true);
+			break;
 		case IG_RENAME_TABLE:
 		case IG_SET_SCHEMA:
 		case IG_RENAME_COLUMN:
@@ -243,20 +245,25 @@ declared_of_kind(List *declared, IgRowRuleKind kind)
 }
 
 /*
- * A change of columns reaches what inherits as well, which may have rules
- * where the table itself has none.
+ * A change of columns reaches what inherits as well, and partitions go with
+ * their table; each may have rules that the table itself does not have.
  */
 static List *
-declared_below(Oid relid)
+declared_below(Oid relid, bool partitions_only)
 {
+	List	   *result = NIL;
 	ListCell   *lc;
 
 	foreach(lc, ig_inheritors(relid, NULL))
 	{
-		if (ig_declares_rules(lfirst_oid(lc)))
-			return ig_declared_triggers(lfirst_oid(lc));
+		Oid			heir = lfirst_oid(lc);
+
+		if (heir != relid && partitions_only && !get_rel_relispartition(heir))
+			continue;
+		if (ig_declares_rules(heir))
+			result = list_concat(result, ig_declared_triggers(heir));
 	}
-	return NIL;
+	return result;
 }
 
 static IgChange *

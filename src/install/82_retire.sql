@@ -4,7 +4,7 @@
 -- owner of the table may do so, who may also drop it.
 --
 CREATE FUNCTION invariant_guard.retire_column(rel pg_catalog.regclass, "column" pg_catalog.name,
-	reason pg_catalog.text, block_writes pg_catalog.bool DEFAULT false)
+	reason pg_catalog.text, block_writes pg_catalog.bool DEFAULT NULL)
 RETURNS pg_catalog.bool
 LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'ig_sql_retire_column';

@@ -258,6 +258,7 @@ typedef struct IgChange
 	IgIndexSpec *index;
 	IgTypeChange *type_change;
 	List	   *victims;		/* of IgVictim */
+	List	   *dependents;		/* of IgVictim: have to go before, without CASCADE */
 	List	   *domain_use;		/* of IgDomainUse */
 	List	   *paths;			/* of IgCascadePath, foreign keys only */
 	List	   *locked_parents; /* of IgRelation, locked but not named */

@@ -25,6 +25,7 @@
 #include "platform/text.h"
 #include "rows/declared.h"
 #include "rows/definitions.h"
+#include "rows/own_query.h"
 #include "rows/rows.h"
 
 #define MAX_SAMPLES		20
@@ -120,7 +121,7 @@ run_check(const IgDeclaredRule *rule, const char *query, ReturnSetInfo *rsinfo)
 		elog(ERROR, "SPI_connect failed");
 	query = psprintf("SELECT v.sample, pg_catalog.count(*) OVER () FROM (%s) AS v(sample) LIMIT %d",
 					 query, MAX_SAMPLES);
-	if (SPI_execute(query, true, 0) != SPI_OK_SELECT)
+	if (ig_own_query(query, 0, NULL, NULL, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed: %s", query);
 	put_samples(rule, rsinfo);
 	SPI_finish();

@@ -118,7 +118,7 @@ kind_name(IgUseKind kind)
 		case IG_USE_WRITTEN:
 			return "directly";
 		case IG_USE_COPIED:
-			return "copied as a whole";
+			return "dump or table sync";
 		case IG_USE_CHECKED:
 			return "constraint check";
 		case IG_USE_EXPLAINED:

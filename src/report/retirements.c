@@ -13,14 +13,17 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "catalog/dependency.h"
 #include "catalog/pg_attrdef.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_cast.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_publication_rel.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_seclabel.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -28,14 +31,17 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 
 #include "gate/statement.h"
 #include "model/retirement.h"
+#include "model/row_rule.h"
 #include "platform/catalog.h"
 #include "platform/compat.h"
 #include "platform/label.h"
-#include "rules/retired.h"
+#include "platform/text.h"
+#include "report/retirement_holds.h"
 
 #define RETIREMENT_COLUMNS	14
 
@@ -43,11 +49,12 @@ static void put_labelled(ReturnSetInfo *rsinfo, Oid relid, AttrNumber attnum);
 static void put_use(Datum *values, bool *nulls, int first, const IgUse *use,
 					TimestampTz since, bool names);
 static List *dependents_of(Oid relid, AttrNumber attnum);
+static char *describe(const ObjectAddress *object);
+static bool is_among(List *strings, const char *string);
 static bool is_shown(const ObjectAddress *object, Oid relid, AttrNumber attnum);
+static bool is_inside(Oid catalog, Oid oid);
 static List *naming_functions(Oid relid, const char *column);
 static List *naming_triggers(Oid relid, const char *column);
-static const char *keeping_rule(IgRelation *rel, AttrNumber attnum);
-static List *holds_of(Oid relid, AttrNumber attnum, const IgVerdict *verdict, bool names);
 static Datum text_array(List *strings);
 
 PG_FUNCTION_INFO_V1(ig_sql_retirements);
@@ -114,7 +121,7 @@ put_labelled(ReturnSetInfo *rsinfo, Oid relid, AttrNumber attnum)
 	ig_retirement_judge(relid, attnum, &verdict);
 	if (verdict.retirement == NULL)
 		return;
-	holds = holds_of(relid, attnum, &verdict, names);
+	holds = ig_retirement_holds(relid, attnum, &verdict, names);
 
 	values[0] = ObjectIdGetDatum(relid);
 	nulls[1] = column == NULL;
@@ -164,9 +171,9 @@ dependents_of(Oid relid, AttrNumber attnum)
 	foreach(lc, ig_dependents_closure(list_make1(&address)))
 	{
 		const ObjectAddress *object = (const ObjectAddress *) lfirst(lc);
-		char	   *description = is_shown(object, relid, attnum) ? ig_describe(object) : NULL;
+		char	   *description = is_shown(object, relid, attnum) ? describe(object) : NULL;
 
-		if (description != NULL)
+		if (description != NULL && !is_among(result, description))
 			result = lappend(result, description);
 	}
 	result = list_concat(result, naming_functions(relid, column));
@@ -174,8 +181,37 @@ dependents_of(Oid relid, AttrNumber attnum)
 }
 
 /*
+ * The triggers of a row rule are the rule.
+ */
+static char *
+describe(const ObjectAddress *object)
+{
+	const IgDeclaredTrigger *trigger = object->classId == TriggerRelationId ?
+		ig_declared_trigger(object->objectId) : NULL;
+
+	if (trigger == NULL)
+		return ig_describe(object);
+	return psprintf("row rule \"%s\" of table %s", trigger->rule->name,
+					quote_identifier(get_rel_name(trigger->relid)));
+}
+
+static bool
+is_among(List *strings, const char *string)
+{
+	ListCell   *lc;
+
+	foreach(lc, strings)
+	{
+		if (strcmp((const char *) lfirst(lc), string) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
  * Not the inside of what is shown anyway: the row types and rules of
- * relations, TOAST tables, and what is of the column or table itself.
+ * relations, TOAST tables, the triggers of foreign keys, the index of a
+ * constraint; and what is of the column or table itself.
  */
 static bool
 is_shown(const ObjectAddress *object, Oid relid, AttrNumber attnum)
@@ -185,9 +221,14 @@ is_shown(const ObjectAddress *object, Oid relid, AttrNumber attnum)
 		case RelationRelationId:
 			if (object->objectId == relid)
 				return attnum != InvalidAttrNumber && object->objectSubId != attnum;
-			return get_rel_namespace(object->objectId) != PG_TOAST_NAMESPACE;
+			return get_rel_namespace(object->objectId) != PG_TOAST_NAMESPACE &&
+				!OidIsValid(get_index_constraint(object->objectId));
 		case AttrDefaultRelationId:
-			return GetAttrDefaultColumnAddress(object->objectId).objectId != relid;
+			return false;
+		case ConstraintRelationId:
+			return !is_inside(ConstraintRelationId, object->objectId);
+		case TriggerRelationId:
+			return !is_inside(TriggerRelationId, object->objectId);
 		case TypeRelationId:
 			return !OidIsValid(get_typ_typrelid(object->objectId)) &&
 				!OidIsValid(get_element_type(object->objectId));
@@ -198,6 +239,34 @@ is_shown(const ObjectAddress *object, Oid relid, AttrNumber attnum)
 		default:
 			return true;
 	}
+}
+
+/*
+ * A constraint that only says NOT NULL, which is an object since 18; or a
+ * trigger that the server has made, for a foreign key.
+ */
+static bool
+is_inside(Oid catalog, Oid oid)
+{
+	bool		constraint = catalog == ConstraintRelationId;
+	Relation	rel = table_open(catalog, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	bool		inside = true;
+
+	ScanKeyInit(&key, constraint ? Anum_pg_constraint_oid : Anum_pg_trigger_oid,
+				BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(oid));
+	scan = systable_beginscan(rel, constraint ? ConstraintOidIndexId : TriggerOidIndexId,
+							  true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+		inside = constraint ?
+			((Form_pg_constraint) GETSTRUCT(tuple))->contype == IG_CONSTRAINT_NOTNULL :
+			((Form_pg_trigger) GETSTRUCT(tuple))->tgisinternal;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return inside;
 }
 
 static List *
@@ -226,63 +295,6 @@ naming_triggers(Oid relid, const char *column)
 										  quote_identifier((char *) lfirst(lc)),
 										  get_rel_name(relid)));
 	return result;
-}
-
-/*
- * What a plain drop meets with now: the rules of retirement, and those objects
- * that are to go first.
- */
-static List *
-holds_of(Oid relid, AttrNumber attnum, const IgVerdict *verdict, bool names)
-{
-	IgStatement stmt = {0};
-	IgRelation *rel = ig_relation_load(relid);
-	ObjectAddress address;
-	IgDependents found;
-	List	   *result = NIL;
-	const char *rule = rel != NULL ? keeping_rule(rel, attnum) : NULL;
-	ListCell   *lc;
-
-	if (verdict->hold != IG_HOLD_NOTHING)
-		result = lappend(result, unconstify(char *, ig_retired_why(verdict, names)));
-
-	ObjectAddressSubSet(address, RelationRelationId, relid, attnum);
-	ig_dependents_find(list_make1(&address), &found);
-	foreach(lc, found.victims)
-		result = lappend(result, psprintf("%s depends on it",
-										  ((const IgVictim *) lfirst(lc))->description));
-	if (rule != NULL)
-		result = lappend(result, psprintf("row rule \"%s\" keeps it", rule));
-
-	if (attnum != InvalidAttrNumber && rel != NULL)
-	{
-		IgChange   *change = ig_change_column_lost(&stmt, rel, attnum);
-
-		foreach(lc, change != NULL ? change->impact.names : NIL)
-			result = lappend(result, psprintf("index %s is about other columns as well",
-											  quote_identifier((char *) lfirst(lc))));
-	}
-	return result;
-}
-
-/*
- * The row rule that the drop would loosen, or NULL.
- */
-static const char *
-keeping_rule(IgRelation *rel, AttrNumber attnum)
-{
-	IgChange	drop = {0};
-	const IgChange *loosened;
-
-	drop.kind = attnum != InvalidAttrNumber ? IG_DROP_COLUMN : IG_DROP_TABLE;
-	drop.rel = rel;
-	drop.attnum = attnum;
-	if (attnum != InvalidAttrNumber)
-		drop.column = get_attname(rel->relid, attnum, true);
-	if (attnum != InvalidAttrNumber && drop.column == NULL)
-		return NULL;
-	loosened = ig_change_loosened(&drop);
-	return loosened != NULL ? loosened->name : NULL;
 }
 
 static Datum

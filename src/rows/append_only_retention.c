@@ -45,6 +45,7 @@
 #include "platform/owned.h"
 #include "platform/text.h"
 #include "rows/append_only.h"
+#include "rows/own_query.h"
 #include "rows/rows.h"
 #include "rows/seal.h"
 
@@ -375,7 +376,7 @@ run(const char *sql, Oid type, Datum value)
 {
 	Oid			types[2] = {TIMESTAMPTZOID, type};
 	Datum		values[2] = {TimestampTzGetDatum(removing.horizon), value};
-	int			result = SPI_execute_with_args(sql, 2, types, values, NULL, false, 0);
+	int			result = ig_own_query(sql, 2, types, values, NULL, false, 0);
 
 	if (result < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", sql);

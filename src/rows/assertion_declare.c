@@ -33,6 +33,7 @@
 #include "rows/assertion_key.h"
 #include "rows/assertion_plan.h"
 #include "rows/declare.h"
+#include "rows/own_query.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
 
@@ -347,7 +348,7 @@ ig_sql_broken_assertions(PG_FUNCTION_ARGS)
 					 declared->columns, ig_declared_option(declared, "assertion"));
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+	if (ig_own_query(sql, 0, NULL, NULL, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed: %s", sql);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(rsinfo->setResult, SPI_tuptable->vals[i]);

@@ -30,7 +30,6 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
-#include "columns/usage_mark.h"
 #include "model/last_word.h"
 #include "platform/compat.h"
 #include "platform/errcodes.h"
@@ -40,7 +39,9 @@
 #include "platform/text.h"
 #include "rows/declare.h"
 #include "rows/declared.h"
+#include "rows/own_query.h"
 #include "rows/rows.h"
+#include "rows/rule_retired.h"
 #include "rows/spread.h"
 
 /* How many arguments one call of changed() or uses() takes; server's limit. */
@@ -68,7 +69,6 @@ static void warn_of_moves(const IgDeclaration *d);
 static void warn_of_late_triggers(Oid relid, const IgRowRule *rule);
 static bool has_others(const IgDeclaration *d);
 static bool is_same_as_present(IgDeclaration *d);
-static int	execute_own(const char *sql, long limit);
 static char *definition_of(Oid tgoid, const char *name);
 static int	triggers_of_instance(const IgDeclaration *d);
 
@@ -375,6 +375,7 @@ ig_declare_end(IgDeclaration *d)
 										d->quoted, quote_identifier(spec->name)));
 	}
 	CommandCounterIncrement();
+	ig_rule_check_not_retired(d);
 	ig_spread_from(d->relid);
 	foreach(lc, ig_inheritors(d->relid, NULL))
 		warn_of_late_triggers(lfirst_oid(lc), d->rule);
@@ -600,31 +601,9 @@ ig_declare_execute(const char *sql)
 {
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (execute_own(sql, 0) < 0)
+	if (ig_own_query(sql, 0, NULL, NULL, NULL, false, 0) < 0)
 		elog(ERROR, "SPI_execute failed: %s", sql);
 	SPI_finish();
-}
-
-/*
- * A query of our own is no use of the columns that it reads.
- */
-static int
-execute_own(const char *sql, long limit)
-{
-	IgUsageMark outer = ig_usage_mark;
-	volatile int result = 0;
-
-	ig_usage_mark = IG_MARK_OWN;
-	PG_TRY();
-	{
-		result = SPI_execute(sql, false, limit);
-	}
-	PG_FINALLY();
-	{
-		ig_usage_mark = outer;
-	}
-	PG_END_TRY();
-	return result;
 }
 
 void
@@ -641,7 +620,7 @@ ig_declare_check_rows(IgDeclaration *d, const char *query, const char *what,
 							 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (execute_own(query, MAX_SAMPLES) != SPI_OK_SELECT)
+	if (ig_own_query(query, 0, NULL, NULL, NULL, false, MAX_SAMPLES) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed: %s", query);
 	count = (int) SPI_processed;
 	for (int i = 0; i < count; i++)

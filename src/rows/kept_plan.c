@@ -23,6 +23,7 @@
 
 #include "platform/compat.h"
 #include "rows/kept_plan.h"
+#include "rows/own_query.h"
 
 /* With more of them than these, a transaction begins with none. */
 #define MAX_KEPT	1000
@@ -168,11 +169,10 @@ ig_kept_plan_run(IgKeptPlan *kept, const Datum *values, Oid role, IgKeptSight si
 		elog(ERROR, "SPI_connect failed");
 	if (latest)
 		CommandCounterIncrement();
-	result = SPI_execute_snapshot(kept->plan, unconstify(Datum *, values), NULL,
-								  latest ? GetLatestSnapshot() : InvalidSnapshot,
-								  latest && IsolationUsesXactSnapshot() ?
-								  GetTransactionSnapshot() : InvalidSnapshot,
-								  !latest, false, limit);
+	result = ig_own_plan(kept->plan, unconstify(Datum *, values),
+						 latest ? GetLatestSnapshot() : InvalidSnapshot,
+						 latest && IsolationUsesXactSnapshot() ? GetTransactionSnapshot() :
+						 InvalidSnapshot, !latest, false, limit);
 	SetUserIdAndSecContext(user, context);
 	if (result < 0)
 		elog(ERROR, "SPI_execute_snapshot returned %s", SPI_result_code_string(result));

@@ -230,6 +230,17 @@ ig_running_is_key_query(void)
 	return query != NULL && ig_query_is_of_key(query);
 }
 
+bool
+ig_running_in_key_query(void)
+{
+	for (int i = 0; i < depth; i++)
+	{
+		if (ig_query_is_of_key(stack[i].query))
+			return true;
+	}
+	return false;
+}
+
 uint32
 ig_rule_mark(const Trigger *trigger, Relation rel)
 {

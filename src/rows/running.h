@@ -45,6 +45,12 @@ extern bool ig_query_is_of_key(const QueryDesc *query);
 extern bool ig_running_is_key_query(void);
 
 /*
+ * Does anything run inside one, as the triggers do that it fires?  Not the query
+ * itself, when it begins.
+ */
+extern bool ig_running_in_key_query(void);
+
+/*
  * What a rule says, as a number: the same for a table's trigger and those below
  * it.  Reads the trigger's WHEN clause: not for each row.
  */

@@ -41,6 +41,7 @@
 #include "platform/errcodes.h"
 #include "platform/owned.h"
 #include "platform/text.h"
+#include "rows/own_query.h"
 #include "rows/rows.h"
 #include "rows/seal.h"
 
@@ -378,7 +379,7 @@ ig_seal_write(Oid seals, const IgSeal *seal)
 	values[7] = Int64GetDatum(seal->row_count);
 	values[8] = PointerGetDatum(ig_seal_bytea(seal->hash));
 	values[9] = PointerGetDatum(ig_seal_bytea(seal->previous));
-	if (SPI_execute_with_args(psprintf("INSERT INTO %s (number, sealed_at, columns, key, from_key,"
+	if (ig_own_query(psprintf("INSERT INTO %s (number, sealed_at, columns, key, from_key,"
 									   " to_key, removed_to, row_count, hash, previous)"
 									   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 									   ig_quoted_table(seals)),
@@ -394,7 +395,7 @@ ig_seals_read(Oid seals, const char *tail)
 							   ig_quoted_table(seals), tail);
 	List	   *result = NIL;
 
-	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+	if (ig_own_query(sql, 0, NULL, NULL, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed: %s", sql);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		result = lappend(result, read_seal(SPI_tuptable->vals[i], SPI_tuptable->tupdesc));

@@ -33,6 +33,7 @@
 #include "platform/errcodes.h"
 #include "platform/owned.h"
 #include "platform/text.h"
+#include "rows/own_query.h"
 #include "rows/seal.h"
 
 #define HEADING			"invariant_guard seal 1"
@@ -318,7 +319,7 @@ open_rows(Relation rel, const IgSealKey *key, List *after, List *up_to, List *co
 		types[i] = TEXTOID;
 	appendStringInfo(&sql, " ORDER BY %s", key->order);
 
-	portal = SPI_cursor_open_with_args(NULL, sql.data, nargs, types, values, NULL, true, 0);
+	portal = ig_own_cursor(sql.data, nargs, types, values);
 	if (portal == NULL)
 		elog(ERROR, "SPI_cursor_open_with_args failed: %s", sql.data);
 	return portal;

@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 
 #include "platform/compat.h"
+#include "rows/own_query.h"
 #include "rows/seal.h"
 
 typedef struct Removal
@@ -153,7 +154,7 @@ run(const Removal *removal, const char *sql, List *to_key)
 		types[foreach_current_index(lc) + 1] = TEXTOID;
 		values[foreach_current_index(lc) + 1] = CStringGetTextDatum((const char *) lfirst(lc));
 	}
-	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
+	if (ig_own_query(sql, nargs, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", sql);
 	return (int64) SPI_processed;
 }

@@ -27,6 +27,7 @@
 #include "platform/compat.h"
 #include "platform/errcodes.h"
 #include "platform/owned.h"
+#include "rows/own_query.h"
 #include "rows/soft_delete.h"
 
 PG_FUNCTION_INFO_V1(ig_sql_soft_restore);
@@ -165,7 +166,7 @@ run_once(const char *sql, int nargs, Oid *types, Datum *values)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_with_args(sql, nargs, types, values, NULL, false, 0) < 0)
+	if (ig_own_query(sql, nargs, types, values, NULL, false, 0) < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", sql);
 	count = (int64) SPI_processed;
 	SPI_finish();

@@ -43,6 +43,7 @@
 #include "platform/owned.h"
 #include "platform/text.h"
 #include "rows/declare.h"
+#include "rows/own_query.h"
 #include "rows/rows.h"
 #include "rows/rule_trigger.h"
 #include "rows/unique_index.h"
@@ -348,7 +349,7 @@ duplicates(FunctionCallInfo fcinfo, bool one)
 							 GUC_ACTION_SAVE, true, 0, false);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+	if (ig_own_query(sql, 0, NULL, NULL, NULL, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute failed: %s", sql);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(rsinfo->setResult, SPI_tuptable->vals[i]);

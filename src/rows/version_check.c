@@ -31,6 +31,7 @@
 #include "platform/errcodes.h"
 #include "platform/owned.h"
 #include "platform/text.h"
+#include "rows/own_query.h"
 #include "rows/rule_trigger.h"
 
 PG_FUNCTION_INFO_V1(ig_sql_check_version);
@@ -302,7 +303,7 @@ locked_version(Oid relid, const char *column, const KeyColumns *columns, const K
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute_with_args(sql.data, columns->count, types, values, nulls, false, 2) != SPI_OK_SELECT)
+	if (ig_own_query(sql.data, columns->count, types, values, nulls, false, 2) != SPI_OK_SELECT)
 		elog(ERROR, "SPI_execute_with_args failed: %s", sql.data);
 	found = SPI_processed > 0;
 	if (found)

@@ -25,9 +25,13 @@
 /* How many victims a hint allows. */
 #define MAX_ALLOWED	20
 
+/* How many of those that have to go first it names. */
+#define MAX_SHOWN	10
+
 static void add_place(IgFinding *finding, const char *told, int behind, const char *items,
 					  bool in_comment, bool in_transaction);
 static bool collect_drop(StringInfo items, const IgFinding *finding, const IgChange *change);
+static void hint_dependents(IgFinding *finding, const IgChange *change);
 static bool is_to_retire(const IgFinding *finding, const IgChange *change);
 static bool is_free_to_go(const IgRelation *rel, AttrNumber attnum);
 static void set_allow(IgFinding *finding, const char *items, bool in_transaction);
@@ -188,9 +192,11 @@ ig_allowance_hint_drop(IgFinding *finding, const IgChange *change)
 
 	initStringInfo(&items);
 	if (is_to_retire(finding, change) &&
-		ig_retire_hint(finding, change, change->sql == NULL))
+		ig_retire_hint(finding, change, change->sql == NULL && change->dependents == NIL))
 	{
-		ig_allowance_hint_at_once(finding, change, change->sql == NULL ? "for this one" :
+		ig_allowance_hint_at_once(finding, change,
+								  change->sql == NULL && change->dependents == NIL ?
+								  "for this one" :
 								  "or at once, when it is certain that nothing uses it");
 		return;
 	}
@@ -225,6 +231,7 @@ ig_allowance_hint_at_once(IgFinding *finding, const IgChange *change, const char
 	if (change->sql == NULL || !collect_drop(&items, finding, change))
 	{
 		ig_cure_allow(finding, prose, true);
+		hint_dependents(finding, change);
 		return;
 	}
 
@@ -232,6 +239,26 @@ ig_allowance_hint_at_once(IgFinding *finding, const IgChange *change, const char
 		ig_finding_hint(finding,
 						"-- build a replacement of each index first, with CREATE INDEX CONCURRENTLY");
 	ig_allowance_comment(finding, prose, with_common(finding, items.data), true);
+}
+
+/*
+ * What a view is to say without it, nobody can write but its author.
+ */
+static void
+hint_dependents(IgFinding *finding, const IgChange *change)
+{
+	StringInfoData buf;
+	int			count = list_length(change->dependents);
+
+	if (count == 0)
+		return;
+	initStringInfo(&buf);
+	for (int i = 0; i < Min(count, MAX_SHOWN); i++)
+		appendStringInfo(&buf, "%s%s", i > 0 ? ", " : "",
+						 ig_text_name(((const IgVictim *) list_nth(change->dependents, i))->description));
+	if (count > MAX_SHOWN)
+		appendStringInfo(&buf, " and %d more", count - MAX_SHOWN);
+	ig_finding_hint(finding, "-- in any case these must do without it first, or go: %s", buf.data);
 }
 
 /*
