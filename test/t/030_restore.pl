@@ -35,8 +35,16 @@ sub restore
 {
 	my ($db, $file, $options, %opt) = @_;
 
-	$node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0") if !$opt{existing};
-	return run_client([ 'pg_restore', @connect, @$options, '-d', $db, $file ], options => $opt{guard_on} ? undef : $off);
+	my $create = sub { $node->safe_psql('postgres', "CREATE DATABASE $db TEMPLATE template0") };
+	my $again = sub {
+		return if $opt{existing};
+		$node->safe_psql('postgres', "DROP DATABASE $db");
+		$create->();
+	};
+
+	$create->() if !$opt{existing};
+	return run_client([ 'pg_restore', @connect, @$options, '-d', $db, $file ],
+		options => $opt{guard_on} ? undef : $off, again => $again);
 }
 
 sub restores
@@ -119,7 +127,7 @@ for my $way ([ 'custom', '--clean' ], [ 'jobs', '--clean', '--if-exists' ],
 	{
 		my ($status, $out, $err) =
 		  run_client([ 'pg_restore', @to, '--exit-on-error', @$options, '-d', 'postgres', $custom ],
-			options => $off);
+			options => $off, again => sub { });
 
 		is("$status $err", '0 ', "@$options: succeeds, and says nothing");
 		is($other->safe_psql('shop', $ledger_facts{$_}), $expected{$_}, "@$options: $_") for sort keys %ledger_facts;
