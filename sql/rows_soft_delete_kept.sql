@@ -120,6 +120,16 @@ INSERT INTO whole VALUES (1, 1, true), (2, 1, false);
 DELETE FROM whole;
 SELECT invariant_guard.purge('whole');
 SELECT id FROM whole;
+-- by a condition on the row as a whole
+CREATE TABLE receipts (id int, paid bool, deleted_at timestamptz);
+CREATE FUNCTION is_paid(receipts) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1.paid';
+SELECT invariant_guard.add_soft_delete('receipts');
+CREATE TRIGGER frozen BEFORE DELETE ON receipts FOR EACH ROW
+	WHEN (is_paid(OLD) AND invariant_guard.uses(OLD.paid)) EXECUTE FUNCTION invariant_guard.frozen_rows();
+INSERT INTO receipts VALUES (1, true), (2, false);
+DELETE FROM receipts;
+SELECT invariant_guard.purge('receipts');
+SELECT id FROM receipts;
 -- children, with columns of their own
 CREATE TABLE base (id int, deleted_at timestamptz);
 CREATE TABLE derived (paid bool) INHERITS (base);
