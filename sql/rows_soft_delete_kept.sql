@@ -120,6 +120,16 @@ INSERT INTO whole VALUES (1, 1, true), (2, 1, false);
 DELETE FROM whole;
 SELECT invariant_guard.purge('whole');
 SELECT id FROM whole;
+-- by a condition on the row as a whole
+CREATE TABLE receipts (id int, paid bool, deleted_at timestamptz);
+CREATE FUNCTION is_paid(receipts) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1.paid';
+SELECT invariant_guard.add_soft_delete('receipts');
+CREATE TRIGGER frozen BEFORE DELETE ON receipts FOR EACH ROW
+	WHEN (is_paid(OLD) AND invariant_guard.uses(OLD.paid)) EXECUTE FUNCTION invariant_guard.frozen_rows();
+INSERT INTO receipts VALUES (1, true), (2, false);
+DELETE FROM receipts;
+SELECT invariant_guard.purge('receipts');
+SELECT id FROM receipts;
 -- children, with columns of their own
 CREATE TABLE base (id int, deleted_at timestamptz);
 CREATE TABLE derived (paid bool) INHERITS (base);
@@ -162,6 +172,31 @@ BEGIN;
 INSERT INTO child SELECT i, i FROM generate_series(10, 10020) i;
 INSERT INTO parent SELECT i, CASE WHEN i = 20 THEN now() END FROM generate_series(10, 10020) i;
 COMMIT;
+-- owners who cannot read each other's table
+CREATE ROLE regress_parent_owner;
+CREATE ROLE regress_child_owner;
+CREATE TABLE theirs (id bigint PRIMARY KEY, deleted_at timestamptz);
+CREATE TABLE others (id int PRIMARY KEY, parent int REFERENCES theirs DEFERRABLE INITIALLY DEFERRED);
+SELECT invariant_guard.add_soft_delete('theirs');
+SET invariant_guard.mode = off;
+GRANT USAGE ON SCHEMA kept TO regress_parent_owner, regress_child_owner;
+ALTER TABLE theirs OWNER TO regress_parent_owner;
+ALTER TABLE others OWNER TO regress_child_owner;
+SET invariant_guard.mode = enforce;
+BEGIN;
+INSERT INTO others VALUES (1, 1), (2, 2);
+INSERT INTO theirs VALUES (1, NULL), (2, now());
+DELETE FROM others WHERE id = 2;
+COMMIT;
+BEGIN;
+INSERT INTO others VALUES (3, 3);
+INSERT INTO theirs VALUES (3, now());
+COMMIT;
+BEGIN;
+INSERT INTO others SELECT i, i FROM generate_series(10, 10020) i;
+INSERT INTO theirs SELECT i, CASE WHEN i = 10020 THEN now() END FROM generate_series(10, 10020) i;
+COMMIT;
+SELECT id, parent FROM others;
 -- an allowance, and the table goes
 BEGIN;
 SET LOCAL invariant_guard.reason = 'why';
@@ -182,3 +217,4 @@ COMMIT;
 SET client_min_messages = warning;
 SET invariant_guard.mode = off;
 DROP SCHEMA kept CASCADE;
+DROP ROLE regress_parent_owner, regress_child_owner;

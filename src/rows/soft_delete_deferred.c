@@ -28,7 +28,10 @@
 #include "rows/kept_plan.h"
 #include "rows/soft_delete.h"
 
-/* More rows of one foreign key than this, and the table is looked at instead. */
+/*
+ * More rows of one foreign key than this, and the table is looked at instead;
+ * unless nobody owns both, so that nobody can join them.
+ */
 #define MAX_REMEMBERED	10000
 
 /* A foreign key that some row of this transaction has come too early for. */
@@ -47,9 +50,11 @@ static void before_commit(XactEvent event, void *arg);
 static Early *early_of(Oid relid, const IgForeignKey *key);
 static void judge(const Early *early);
 static void judge_key(const Early *early, Relation rel, const IgForeignKey *key);
-static bool finds(const char *sql, int nargs, const Oid *types, const Datum *values,
-				  const IgForeignKey *key);
-static char *orphans_query(Relation rel, const IgForeignKey *key, const IgSoftDelete *parent);
+static bool finds_any(const IgForeignKey *key, const char *is_deleted, const char *is_live);
+static bool finds(const IgForeignKey *key, List *rows, const char *is_deleted,
+				  const char *is_live);
+static IgKeptPlan *deleted_plan(const IgForeignKey *key, const char *is_deleted);
+static IgKeptPlan *live_plan(const IgForeignKey *key, const char *is_live);
 
 void
 ig_soft_delete_deferred_init(void)
@@ -63,7 +68,8 @@ ig_soft_delete_defer(Oid relid, const IgForeignKey *key, const Datum *values)
 	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
 	Early	   *early = early_of(relid, key);
 
-	if (list_length(early->rows) == MAX_REMEMBERED)
+	if (list_length(early->rows) == MAX_REMEMBERED &&
+		ig_relation_owner(key->child) == ig_relation_owner(key->parent))
 	{
 		list_free_deep(early->rows);
 		early->rows = NIL;
@@ -150,64 +156,94 @@ static void
 judge_key(const Early *early, Relation rel, const IgForeignKey *key)
 {
 	IgSoftDelete parent;
-	char	   *orphans;
-	char	   *deleted;
-	StringInfoData match;
-	Oid			types[INDEX_MAX_KEYS];
-	ListCell   *lc;
+	IgSoftDelete own;
+	char	   *is_deleted;
+	char	   *is_live = "true";
 
 	if (!ig_soft_delete_of_table(key->parent, &parent))
 		return;
-	orphans = orphans_query(rel, key, &parent);
-	if (early->nkeys == 0)
-	{
-		if (finds(orphans, 0, types, NULL, key))
-			ig_soft_delete_refuse_parent(NULL, key);
-		return;
-	}
+	is_deleted = psprintf("p.%s IS NOT NULL",
+						  quote_identifier(get_attname(key->parent, parent.deleted, false)));
+	if (ig_soft_delete_of(rel, &own))
+		is_live = psprintf("c.%s IS NULL",
+						   quote_identifier(get_attname(key->child, own.deleted, false)));
 
-	initStringInfo(&match);
-	ig_foreign_key_condition(&match, key, "p", NULL);
-	ig_foreign_key_types(key, false, types);
-	deleted = psprintf("SELECT 1 FROM %s p WHERE p.%s IS NOT NULL AND %s",
-					   ig_foreign_key_table(key->parent),
-					   quote_identifier(get_attname(key->parent, parent.deleted, false)),
-					   match.data);
-	orphans = psprintf("%s AND %s", orphans, match.data);
-
-	/* the first has an index; the second needs one on the column that refers */
-	foreach(lc, early->rows)
-	{
-		Datum	   *values = (Datum *) lfirst(lc);
-
-		if (finds(deleted, early->nkeys, types, values, key) &&
-			finds(orphans, early->nkeys, types, values, key))
-			ig_soft_delete_refuse_parent(NULL, key);
-	}
+	if (early->nkeys == 0 ? finds_any(key, is_deleted, is_live) :
+		finds(key, early->rows, is_deleted, is_live))
+		ig_soft_delete_refuse_parent(NULL, key);
 }
 
+/* Is there a live row that refers to a deleted one? */
 static bool
-finds(const char *sql, int nargs, const Oid *types, const Datum *values, const IgForeignKey *key)
+finds_any(const IgForeignKey *key, const char *is_deleted, const char *is_live)
 {
-	return ig_kept_plan_run(ig_kept_plan(sql, nargs, types), values, ig_relation_owner(key->parent),
-							IG_SEES_COMMITTED, 1, NULL, NULL) > 0;
-}
-
-/* Live rows that refer to a deleted one by this foreign key. */
-static char *
-orphans_query(Relation rel, const IgForeignKey *key, const IgSoftDelete *parent)
-{
-	IgSoftDelete own;
 	StringInfoData buf;
 
 	initStringInfo(&buf);
 	appendStringInfo(&buf, "SELECT 1 FROM %s c JOIN %s p ON ", ig_foreign_key_table(key->child),
 					 ig_foreign_key_table(key->parent));
 	ig_foreign_key_condition(&buf, key, "p", "c");
-	appendStringInfo(&buf, " WHERE p.%s IS NOT NULL",
-					 quote_identifier(get_attname(key->parent, parent->deleted, false)));
-	if (ig_soft_delete_of(rel, &own))
-		appendStringInfo(&buf, " AND c.%s IS NULL",
-						 quote_identifier(get_attname(key->child, own.deleted, false)));
-	return buf.data;
+	appendStringInfo(&buf, " WHERE %s AND %s", is_deleted, is_live);
+	return ig_kept_plan_run(ig_kept_plan(buf.data, 0, NULL), NULL, ig_relation_owner(key->parent),
+							IG_SEES_COMMITTED, 1, NULL, NULL) > 0;
+}
+
+/*
+ * By one of these values?  Each table is asked as its owner, who need not be
+ * able to read the other.  The parent has an index; the child needs one on the
+ * columns that refer.
+ */
+static bool
+finds(const IgForeignKey *key, List *rows, const char *is_deleted, const char *is_live)
+{
+	Oid			parent_owner = ig_relation_owner(key->parent);
+	Oid			child_owner = ig_relation_owner(key->child);
+	IgKeptPlan *deleted = deleted_plan(key, is_deleted);
+	IgKeptPlan *live = live_plan(key, is_live);
+	ListCell   *lc;
+
+	foreach(lc, rows)
+	{
+		Datum		referred[INDEX_MAX_KEYS];
+		bool		nulls[INDEX_MAX_KEYS];
+
+		if (ig_kept_plan_run(deleted, (const Datum *) lfirst(lc), parent_owner,
+							 IG_SEES_COMMITTED, 1, referred, nulls) > 0 &&
+			ig_kept_plan_run(live, referred, child_owner, IG_SEES_COMMITTED, 1, NULL, NULL) > 0)
+			return true;
+	}
+	return false;
+}
+
+/* The key of the deleted row that the values refer to. */
+static IgKeptPlan *
+deleted_plan(const IgForeignKey *key, const char *is_deleted)
+{
+	Oid			types[INDEX_MAX_KEYS];
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	for (int i = 0; i < key->nkeys; i++)
+		appendStringInfo(&buf, "%s p.%s", i == 0 ? "SELECT" : ",",
+						 quote_identifier(get_attname(key->parent, key->parent_columns[i], false)));
+	appendStringInfo(&buf, " FROM %s p WHERE %s AND ", ig_foreign_key_table(key->parent),
+					 is_deleted);
+	ig_foreign_key_condition(&buf, key, "p", NULL);
+	ig_foreign_key_types(key, false, types);
+	return ig_kept_plan(buf.data, key->nkeys, types);
+}
+
+/* The live rows that refer to a row of that key. */
+static IgKeptPlan *
+live_plan(const IgForeignKey *key, const char *is_live)
+{
+	Oid			types[INDEX_MAX_KEYS];
+	StringInfoData buf;
+
+	initStringInfo(&buf);
+	appendStringInfo(&buf, "SELECT 1 FROM %s c WHERE %s AND ", ig_foreign_key_table(key->child),
+					 is_live);
+	ig_foreign_key_condition(&buf, key, NULL, "c");
+	ig_foreign_key_types(key, true, types);
+	return ig_kept_plan(buf.data, key->nkeys, types);
 }

@@ -253,7 +253,8 @@ is_frozen_trigger(const Trigger *trigger)
 
 /*
  * Of OLD, as a condition on t.  NULL if it is about columns that the table which
- * is purged does not have, as an inheritance child's own.
+ * is purged does not have, as an inheritance child's own, or about its row as a
+ * whole, which is of another type.
  */
 static char *
 condition_text(Oid root, Relation rel, const char *qual)
@@ -267,8 +268,12 @@ condition_text(Oid root, Relation rel, const char *qual)
 	pull_varattnos(expr, PRS2_OLD_VARNO, &attnums);
 	while ((attnum = bms_next_member(attnums, attnum)) >= 0)
 	{
-		char	   *name = get_attname(relid, attnum + FirstLowInvalidHeapAttributeNumber, true);
+		AttrNumber	number = attnum + FirstLowInvalidHeapAttributeNumber;
+		char	   *name = get_attname(relid, number, true);
 
+		/* the row as a whole has no name */
+		if (number == InvalidAttrNumber && relid == root)
+			continue;
 		if (name == NULL || get_attnum(root, name) == InvalidAttrNumber)
 			return NULL;
 	}
