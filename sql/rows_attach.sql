@@ -74,6 +74,13 @@ INSERT INTO lone VALUES (1, 1, 1);
 UPDATE lone SET a = 2;
 UPDATE lone SET a = 2, k = 2;
 UPDATE lone SET k = 1;
+-- nor audit columns where they come from
+CREATE TABLE made (id int, k int, created_at date, updated_at date) PARTITION BY LIST (k);
+CREATE TABLE made_1 PARTITION OF made FOR VALUES IN (1);
+CREATE TABLE made_2 PARTITION OF made FOR VALUES IN (2);
+SELECT invariant_guard.add_audit_columns('made_2');
+INSERT INTO made VALUES (1, 1, '2020-01-01', '2020-01-01');
+UPDATE made SET k = 2 RETURNING created_at > '2020-01-01' AS counts_as_new;
 
 -- ---- drop_rule(): several of a kind
 CREATE TABLE many (id int, a int, b int);

@@ -386,25 +386,33 @@ ig_declare_end(IgDeclaration *d)
 /*
  * Where a row goes is no trigger's concern but that of the partition to which
  * it goes: changed on its way, or to where it is removed for good.  Other rules
- * see it leave.
+ * see it leave.  Where it comes from is told by the triggers that saw it leave,
+ * without which it looks new.
  */
 static void
 warn_of_moves(const IgDeclaration *d)
 {
 	Oid			root = d->relid;
 	Oid			parent;
+	bool		leaves = d->rule->kind == IG_ROW_IMMUTABLE_COLUMNS ||
+		d->rule->kind == IG_ROW_SNAPSHOT_COLUMNS || d->rule->kind == IG_ROW_SOFT_DELETE;
 
-	if (d->rule->kind != IG_ROW_IMMUTABLE_COLUMNS && d->rule->kind != IG_ROW_SNAPSHOT_COLUMNS &&
-		d->rule->kind != IG_ROW_SOFT_DELETE)
+	if (!leaves && d->rule->kind != IG_ROW_AUDIT_COLUMNS)
 		return;
 	while (OidIsValid(parent = ig_partition_parent(root)))
 		root = parent;
 	if (root == d->relid)
 		return;
 	ereport(WARNING,
-			(errmsg("rule \"%s\" of partition \"%s\" does not see rows that move out of it",
+			(leaves ?
+			 errmsg("rule \"%s\" of partition \"%s\" does not see rows that move out of it",
+					d->rule->name, d->text) :
+			 errmsg("rule \"%s\" of partition \"%s\" takes rows that move into it for new ones",
 					d->rule->name, d->text),
+			 leaves ?
 			 errdetail("An UPDATE of table \"%s\" moves rows to partitions that have not the rule.",
+					   ig_text_name(ig_table_name(root))) :
+			 errdetail("An UPDATE of table \"%s\" moves rows from partitions that have not the rule.",
 					   ig_text_name(ig_table_name(root))),
 			 errhint("Declare the rule for that table.")));
 }
