@@ -90,6 +90,19 @@ CREATE TRIGGER zzy BEFORE UPDATE ON whole FOR EACH ROW EXECUTE FUNCTION leave();
 RESET invariant_guard.mode;
 SELECT relation, trigger, weakness, mend FROM invariant_guard.verify_rules('whole') ORDER BY 1, 3;
 
+-- what a table brings that joins one with the rule
+CREATE TABLE whole_2 (id int, k int NOT NULL CHECK (k = 2), version int NOT NULL DEFAULT 0) PARTITION BY LIST (id);
+CREATE TABLE whole_2_1 PARTITION OF whole_2 FOR VALUES IN (1);
+CREATE TRIGGER zzz_2 BEFORE UPDATE ON whole_2_1 FOR EACH ROW EXECUTE FUNCTION leave();
+CREATE TRIGGER a_first BEFORE UPDATE ON whole_2 FOR EACH ROW EXECUTE FUNCTION leave();
+ALTER TABLE whole ATTACH PARTITION whole_2 FOR VALUES IN (2);
+ALTER TRIGGER zzz_2 ON lw.whole_2_1 RENAME TO zz_before_zzz_2;
+SELECT relation, trigger, weakness, mend FROM invariant_guard.verify_rules('whole_2');
+CREATE TABLE memos (id int, version int NOT NULL DEFAULT 0);
+CREATE TRIGGER zzz BEFORE UPDATE ON memos FOR EACH ROW EXECUTE FUNCTION leave();
+ALTER TABLE memos INHERIT hand;
+ALTER TABLE memos NO INHERIT hand;
+
 -- a snapshot that nobody verifies
 CREATE TABLE prices (id int PRIMARY KEY, price int);
 CREATE TABLE sold (price_id int REFERENCES prices, price int);

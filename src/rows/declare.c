@@ -30,7 +30,6 @@
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
 
-#include "model/last_word.h"
 #include "platform/compat.h"
 #include "platform/errcodes.h"
 #include "platform/inherit.h"
@@ -66,7 +65,6 @@ static void add_spec(IgDeclaration *d, const char *suffix, const char *fires, bo
 static char *trigger_sql(const IgDeclaration *d, const IgTriggerSpec *spec, const char *name);
 static void check_partitions(IgDeclaration *d);
 static void warn_of_moves(const IgDeclaration *d);
-static void warn_of_late_triggers(Oid relid, const IgRowRule *rule);
 static bool has_others(const IgDeclaration *d);
 static bool is_same_as_present(IgDeclaration *d);
 static char *definition_of(Oid tgoid, const char *name);
@@ -378,7 +376,7 @@ ig_declare_end(IgDeclaration *d)
 	ig_rule_check_not_retired(d);
 	ig_spread_from(d->relid);
 	foreach(lc, ig_inheritors(d->relid, NULL))
-		warn_of_late_triggers(lfirst_oid(lc), d->rule);
+		ig_spread_warn(lfirst_oid(lc), d->rule);
 	warn_of_moves(d);
 	return true;
 }
@@ -415,36 +413,6 @@ warn_of_moves(const IgDeclaration *d)
 			 errdetail("An UPDATE of table \"%s\" moves rows from partitions that have not the rule.",
 					   ig_text_name(ig_table_name(root))),
 			 errhint("Declare the rule for that table.")));
-}
-
-/*
- * The rule is declared all the same: whether they change what it sets, nobody
- * but their author knows.
- */
-static void
-warn_of_late_triggers(Oid relid, const IgRowRule *rule)
-{
-	ListCell   *lc;
-	ListCell   *lt;
-
-	foreach(lc, ig_declared_triggers(relid))
-	{
-		const IgDeclaredTrigger *declared = (const IgDeclaredTrigger *) lfirst(lc);
-
-		foreach(lt, declared->rule == rule ? ig_late_triggers(declared) : NIL)
-		{
-			const IgLateTrigger *late = (const IgLateTrigger *) lfirst(lt);
-
-			if (late->is_clone)
-				continue;
-			ereport(WARNING,
-					(errmsg("trigger \"%s\" of table \"%s\" fires after the rule's own, and has the last word",
-							ig_text_name(late->name), ig_text_name(ig_table_name(relid))),
-					 errdetail("It can change what trigger \"%s\" has set.",
-							   ig_text_name(declared->name)),
-					 errhint("%s", ig_late_rename(late, declared))));
-		}
-	}
 }
 
 /*

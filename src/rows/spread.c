@@ -24,6 +24,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "model/last_word.h"
 #include "platform/compat.h"
 #include "platform/inherit.h"
 #include "platform/owned.h"
@@ -34,6 +35,7 @@
 PG_FUNCTION_INFO_V1(ig_sql_keep_rules);
 
 static void spread(const List *triggers, Oid child);
+static void warn_of_each(const List *triggers, Oid child);
 static void raise_clash(const IgDeclaredTrigger *declared, Oid child,
 						const IgDeclaredTrigger *present);
 static bool is_server_cloning(const IgDeclaredTrigger *declared, Oid child);
@@ -64,6 +66,56 @@ ig_spread_to(Oid relid)
 			continue;
 		foreach(lh, find_all_inheritors(relid, AccessShareLock, NULL))
 			spread(triggers, lfirst_oid(lh));
+		CommandCounterIncrement();
+		foreach(lh, find_all_inheritors(relid, NoLock, NULL))
+			warn_of_each(triggers, lfirst_oid(lh));
+	}
+}
+
+/* Of the rules that the table above has given. */
+static void
+warn_of_each(const List *triggers, Oid child)
+{
+	List	   *rules = NIL;
+	ListCell   *lc;
+
+	foreach(lc, triggers)
+	{
+		const IgDeclaredTrigger *declared = (const IgDeclaredTrigger *) lfirst(lc);
+
+		rules = list_append_unique_ptr(rules, unconstify(IgRowRule *, declared->rule));
+	}
+	foreach(lc, rules)
+		ig_spread_warn(child, (const IgRowRule *) lfirst(lc));
+}
+
+/*
+ * The rule is there all the same: whether they change what it sets, nobody but
+ * their author knows.
+ */
+void
+ig_spread_warn(Oid relid, const IgRowRule *rule)
+{
+	ListCell   *lc;
+	ListCell   *lt;
+
+	foreach(lc, ig_declared_triggers(relid))
+	{
+		const IgDeclaredTrigger *declared = (const IgDeclaredTrigger *) lfirst(lc);
+
+		foreach(lt, declared->rule == rule ? ig_late_triggers(declared) : NIL)
+		{
+			const IgLateTrigger *late = (const IgLateTrigger *) lfirst(lt);
+
+			if (late->is_clone)
+				continue;
+			ereport(WARNING,
+					(errmsg("trigger \"%s\" of table \"%s\" fires after the rule's own, and has the last word",
+							ig_text_name(late->name), ig_text_name(ig_table_name(relid))),
+					 errdetail("It can change what trigger \"%s\" has set.",
+							   ig_text_name(declared->name)),
+					 errhint("%s", ig_late_rename(late, declared))));
+		}
 	}
 }
 

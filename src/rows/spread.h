@@ -33,4 +33,7 @@ extern void ig_spread_from(Oid relid);
  */
 extern void ig_spread_to(Oid relid);
 
+/* Warn of triggers of others on the table that have the last word over a rule. */
+extern void ig_spread_warn(Oid relid, const IgRowRule *rule);
+
 #endif							/* IG_SPREAD_H */
