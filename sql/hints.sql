@@ -74,6 +74,18 @@ END $$;
 SELECT count(*), count(*) FILTER (WHERE hint ~ $r$allow = '[^,]*'$r$) AS with_one FROM invariant_guard.check_ddl(
 	(SELECT 'ALTER TABLE many ' || string_agg('DROP COLUMN c' || i, ', ') FROM generate_series(1, 23) i));
 
+-- how many are not told
+DO $$ DECLARE detail text; BEGIN
+	FOR n IN 21..23 LOOP
+		BEGIN
+			EXECUTE (SELECT 'ALTER TABLE many ' || string_agg('DROP COLUMN c' || i, ', ') FROM generate_series(1, n) i);
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+			RAISE NOTICE '% columns: %', n, substring(detail FROM 'There .*$');
+		END;
+	END LOOP;
+END $$;
+
 SET client_min_messages = error;
 SET invariant_guard.mode = off;
 DROP SCHEMA hints CASCADE;

@@ -449,8 +449,10 @@ report(int elevel, const IgFinding *finding, List *others, IgHints *hints)
 
 		if (foreach_current_index(lc) == MAX_OTHERS)
 		{
-			appendStringInfo(&detail, "\nThere are %d more findings.",
-							 list_length(others) - MAX_OTHERS);
+			int			untold = list_length(others) - MAX_OTHERS;
+
+			appendStringInfo(&detail, untold == 1 ? "\nThere is %d more finding." :
+							 "\nThere are %d more findings.", untold);
 			break;
 		}
 		appendStringInfo(&detail, "%sAlso: %s (rule %s).%s%s",
