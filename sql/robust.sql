@@ -25,6 +25,8 @@ ALTER TABLE pk ADD COLUMN x varchar(0);
 ALTER TABLE pk ADD COLUMN x int DEFAULT nobody();
 ALTER TABLE pk ADD COLUMN x int DEFAULT 1 / 0;
 ALTER TABLE pk ALTER COLUMN v TYPE text USING nobody;
+CREATE MATERIALIZED VIEW filed AS SELECT 1 AS v;
+ALTER TABLE filed ALTER COLUMN v TYPE text USING nobody;
 
 -- what the server says of a column that is there comes before its default
 ALTER TABLE pk ADD COLUMN v int DEFAULT nobody();

@@ -53,6 +53,7 @@ typedef struct AlterContext
 } AlterContext;
 
 static bool fits_verb(ObjectType verb, char relkind);
+static bool has_own_columns(char relkind);
 static void read_context(AlterContext *context, const AlterTableStmt *alter);
 static bool is_named(List *names, const char *name);
 static IgChange *column_change(AlterContext *context, IgChangeKind kind, const char *column);
@@ -145,6 +146,16 @@ fits_verb(ObjectType verb, char relkind)
 	}
 }
 
+/*
+ * A view, say, has those of its query: none is added, and none changes its type.
+ */
+static bool
+has_own_columns(char relkind)
+{
+	return relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE ||
+		relkind == RELKIND_FOREIGN_TABLE || relkind == RELKIND_COMPOSITE_TYPE;
+}
+
 static void
 read_context(AlterContext *context, const AlterTableStmt *alter)
 {
@@ -231,11 +242,8 @@ add_column(AlterContext *context, const AlterTableCmd *cmd)
 	if (context->rel->is_partition ||
 		(OidIsValid(context->rel->of_type) && context->named == context->rel))
 		return;					/* the server adds it from above only */
-	if (context->rel->relkind != RELKIND_RELATION &&
-		context->rel->relkind != RELKIND_PARTITIONED_TABLE &&
-		context->rel->relkind != RELKIND_FOREIGN_TABLE &&
-		context->rel->relkind != RELKIND_COMPOSITE_TYPE)
-		return;					/* a view: the server says so before it looks at defaults */
+	if (!has_own_columns(context->rel->relkind))
+		return;					/* the server says so before it looks at defaults */
 
 	change = ig_change_add(context->stmt, IG_ADD_COLUMN, context->rel);
 	change->column = def->colname;
@@ -280,8 +288,11 @@ static void
 alter_column_type(AlterContext *context, const AlterTableCmd *cmd)
 {
 	ColumnDef  *def = castNode(ColumnDef, cmd->def);
-	IgChange   *change = column_change(context, IG_ALTER_COLUMN_TYPE, cmd->name);
+	IgChange   *change;
 
+	if (!has_own_columns(context->rel->relkind))
+		return;					/* the server says so before it looks at USING */
+	change = column_change(context, IG_ALTER_COLUMN_TYPE, cmd->name);
 	if (change == NULL)
 		return;
 	change->type_change = palloc0(sizeof(IgTypeChange));
